@@ -1,0 +1,40 @@
+# Everything runs in .venv, which each target builds when it is missing or older than its pins.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BENCH ?=
+
+.PHONY: demo test lint bench docs clean
+
+demo: .venv/dev
+	$(BIN)/divkit demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/bench
+	cd benchmarks && ../$(BIN)/asv run --python=same --show-stderr $(if $(BENCH),--bench $(BENCH),)
+
+docs: .venv/docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf .venv .asv docs/_build divkit-report
+
+.venv/dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+.venv/bench: .venv/dev
+	$(PIP) --editable '.[bench]'
+	touch $@
+
+.venv/docs: .venv/dev
+	$(PIP) --editable '.[docs]'
+	touch $@

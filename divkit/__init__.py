@@ -1,0 +1,29 @@
+"""Divergences and optimal transport as pairs: every value with its dual, and the gap between them.
+
+>>> from divkit import fdiv
+>>> p, q = [0.5, 0.5], [0.9, 0.1]
+>>> round(float(fdiv.kl(p, q)), 6)
+0.510826
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from divkit import fdiv as fdiv
+
+__version__ = "0.1.0"
+
+# Loaded on first use: they import more than a divergence needs.
+_LAZY = ("emd", "testing", "plot")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LAZY:
+        return importlib.import_module(f"divkit.{name}")
+    raise AttributeError(f"module 'divkit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,218 @@
+"""What may come in, and every message about what may not.
+
+Each message says what was given, what is needed and how to get there. The functions return
+float arrays in the caller's own library; they never write to what they were given.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any  # an array of any library that array-api-compat knows; there is no common base class
+
+
+def namespace(*arrays: Array) -> Any:
+    """Return the array namespace of `arrays`, NumPy's for numbers and sequences."""
+    # NumPy speaks the array API itself, so its arrays, lists and floats need no other import.
+    foreign = [x for x in arrays if not _is_plain(x)]
+    if not foreign:
+        return np
+    if any(isinstance(x, np.ndarray) for x in arrays):
+        raise TypeError(
+            f"arrays must come from one library, got numpy and {_library(foreign[0])}: "
+            "convert one of them first"
+        )
+    import array_api_compat
+
+    try:
+        return array_api_compat.array_namespace(*foreign)
+    except TypeError as error:
+        raise TypeError(
+            "arrays must come from one library that follows the array API standard, got "
+            + " and ".join(sorted({_library(x) for x in foreign}))
+        ) from error
+
+
+def real(name: str, x: Array, xp: Any) -> Array:
+    """Return `x` as a float array that is at least 64 bits wide where the library has that.
+
+    Raises
+    ------
+    TypeError
+        If `x` is complex, boolean, ragged or not numeric.
+    """
+    if xp is np:
+        try:
+            array = np.asarray(x)
+        except ValueError as error:
+            raise TypeError(
+                f"`{name}` must be an array of real numbers, got a ragged sequence: {error}"
+            ) from error
+        if array.dtype.kind not in "fiu":
+            raise TypeError(_wrong_kind(name, array.dtype))
+        return array if array.dtype == np.float64 else array.astype(np.float64)
+    array = x if hasattr(x, "dtype") else xp.asarray(x)
+    if not xp.isdtype(array.dtype, ("real floating", "integral")):
+        raise TypeError(_wrong_kind(name, array.dtype))
+    return array if array.dtype == xp.float64 else xp.astype(array, xp.float64)
+
+
+def result_dtype(xp: Any, *arrays: Array) -> Any:
+    """Return the float type of an answer: float64, or float32 where no input is wider.
+
+    Half precision ends at 65504, which divergences pass; its answers come back as float32.
+    """
+    widths = [_float_bits(x) for x in arrays]
+    known = [bits for bits in widths if bits]
+    return xp.float32 if known and max(known) <= 32 else xp.float64
+
+
+def rounding(*arrays: Array) -> float:
+    """Return the machine epsilon of the coarsest float type among `arrays`."""
+    bits = min((b for b in map(_float_bits, arrays) if b), default=64)
+    return {16: 2.0**-10, 32: 2.0**-23}.get(bits, 2.0**-52)
+
+
+def finite(name: str, x: Array, xp: Any) -> None:
+    """Raise ValueError if `x` has a nan or an infinity, naming the first."""
+    _all(name, x, xp.isfinite(x), "finite", xp)
+
+
+def nonnegative(name: str, x: Array, xp: Any) -> None:
+    """Raise ValueError if `x` has an entry that is negative, nan or infinite, naming the first."""
+    _all(name, x, xp.isfinite(x) & (x >= 0), "finite and at least 0", xp)
+
+
+def not_nan(name: str, x: Array, xp: Any) -> None:
+    """Raise ValueError if `x` has a nan, naming the first."""
+    _all(name, x, ~xp.isnan(x), "free of nan", xp)
+
+
+def at_least(name: str, x: Array, least: float, xp: Any) -> None:
+    """Raise ValueError if `x` has an entry below `least`, naming the first."""
+    _all(name, x, x >= least, f"at least {least:g}", xp)
+
+
+def is_integer(x: Array) -> bool:
+    """Return whether `x` holds integers, as counts do."""
+    dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    return "int" in str(dtype)
+
+
+def atoms_last(name: str, x: Array, axis: int, xp: Any) -> Array:
+    """Return `x` with `axis` moved to the end; it must have at least one entry there."""
+    if x.ndim == 0:
+        raise ValueError(f"`{name}` must have an axis of atoms, got the number {float(x)!r}")
+    x = xp.moveaxis(x, axis_index("axis", axis, x.ndim), -1)
+    if x.shape[-1] == 0:
+        raise ValueError(f"`{name}` must have at least 1 atom, got shape {tuple(x.shape)}")
+    return x
+
+
+def broadcastable(first: tuple[str, Array], second: tuple[str, Array]) -> None:
+    """Raise ValueError unless last axes are equally long and the others broadcast."""
+    shapes = tuple(first[1].shape), tuple(second[1].shape)
+    if shapes[0][-1] != shapes[1][-1]:
+        raise ValueError(
+            f"`{first[0]}` and `{second[0]}` must have the same number of atoms, got "
+            f"{shapes[0][-1]} and {shapes[1][-1]}: give both on the same support"
+        )
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"`{first[0]}` and `{second[0]}` must have shapes that broadcast, got "
+            f"{shapes[0]} and {shapes[1]} with the atoms last"
+        ) from None
+
+
+def positive_mass(name: str, mass: Array, xp: Any) -> None:
+    """Raise ValueError if a mass is 0."""
+    if not bool(xp.all(mass > 0)):
+        raise ValueError(f"`{name}` must have positive mass, got only zeros{_row(mass <= 0, xp)}")
+
+
+def unit_mass(name: str, mass: Array, xp: Any) -> None:
+    """Raise ValueError if integers do not sum to 1: they are counts then."""
+    if not bool(xp.all(mass == 1)):
+        given = float(_first(mass, mass != 1, xp))
+        raise ValueError(
+            f"`{name}` must hold probabilities, got integer counts of mass {given:g}"
+            f"{_row(mass != 1, xp)}: pass `normalize=True` to divide them by it"
+        )
+
+
+def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
+    """Raise ValueError if masses differ by more than `tolerance`, relative."""
+    apart = xp.abs(p_mass - q_mass) > tolerance * xp.where(p_mass > q_mass, p_mass, q_mass)
+    if bool(xp.any(apart)):
+        both = xp.zeros_like(p_mass + q_mass)
+        p_first, q_first = (float(_first(x + both, apart, xp)) for x in (p_mass, q_mass))
+        raise ValueError(
+            f"`p` and `q` must have equal mass, got {p_first:.9g} and {q_first:.9g}"
+            f"{_row(apart, xp)}: pass `normalize=True` to divide each by its own"
+        )
+
+
+def axis_index(name: str, axis: int, ndim: int) -> int:
+    """Return `axis` counted from the end, as a negative integer."""
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"`{name}` must be an integer, got {axis!r} of type {type(axis).__name__}")
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"`{name}` must lie in [{-ndim}, {ndim - 1}] for {ndim}-D input, got {axis}")
+    return int(axis) - ndim if axis >= 0 else int(axis)
+
+
+def one_of(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise ValueError if `value` is none of `choices`, listing them."""
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"`{name}` must be one of {listed}, got {value!r}")
+
+
+def _all(name: str, x: Array, good: Array, need: str, xp: Any) -> None:
+    if bool(xp.all(good)):
+        return
+    index = _first_index(~good, xp)
+    where = f"[{', '.join(map(str, index))}]" if index else ""
+    raise ValueError(f"`{name}` must be {need}, got {name}{where} = {float(x[index])!r}")
+
+
+def _first_index(bad: Array, xp: Any) -> tuple[int, ...]:
+    flat = int(xp.argmax(xp.astype(xp.reshape(bad, (-1,)), xp.int8)))
+    return tuple(int(i) for i in np.unravel_index(flat, tuple(bad.shape))) if bad.ndim else ()
+
+
+def _first(x: Array, bad: Array, xp: Any) -> Array:
+    return x[_first_index(bad, xp)]
+
+
+def _row(bad: Array, xp: Any) -> str:
+    index = _first_index(bad, xp)
+    return f" in row {', '.join(map(str, index))}" if index else ""
+
+
+def _is_plain(x: Array) -> bool:
+    return x is None or isinstance(x, (np.ndarray, np.generic, int, float, complex, list, tuple, str)) or (
+        not hasattr(x, "dtype") or _library(x) in ("pandas", "xarray")
+    )
+
+
+def _library(x: Array) -> str:
+    return type(x).__module__.partition(".")[0]
+
+
+def _float_bits(x: Array) -> int:
+    """Return the width of a float array's entries, 0 for integers and plain sequences."""
+    dtype = str(getattr(x, "dtype", ""))
+    if "float" not in dtype:
+        return 0
+    return 16 if "float16" in dtype else 32 if "float32" in dtype else 64
+
+
+def _wrong_kind(name: str, dtype: object) -> str:
+    return f"`{name}` must be an array of real numbers, got dtype {dtype}: convert it to float first"

@@ -1,0 +1,31 @@
+"""f-divergences with their Fenchel conjugates, witnesses and variational bounds.
+
+Each divergence is a record: call it on two distributions, or ask it for its dual side.
+"""
+
+from divkit.fdiv.divergence import Divergence as Divergence
+from divkit.fdiv.divergence import Family as Family
+from divkit.fdiv.divergence import Formulas as Formulas
+from divkit.fdiv.divergence import Interval as Interval
+
+# The catalogue: one line per divergence, in the order of the published table.
+from divkit.fdiv.catalogue.total_variation import total_variation as total_variation
+from divkit.fdiv.catalogue.kl import kl as kl
+from divkit.fdiv.catalogue.reverse_kl import reverse_kl as reverse_kl
+from divkit.fdiv.catalogue.pearson import pearson as pearson
+from divkit.fdiv.catalogue.neyman import neyman as neyman
+from divkit.fdiv.catalogue.squared_hellinger import squared_hellinger as squared_hellinger
+from divkit.fdiv.catalogue.jeffreys import jeffreys as jeffreys
+from divkit.fdiv.catalogue.jensen_shannon import jensen_shannon as jensen_shannon
+from divkit.fdiv.catalogue.weighted_jensen_shannon import (
+    weighted_jensen_shannon as weighted_jensen_shannon,
+)
+from divkit.fdiv.catalogue.gan import gan as gan
+from divkit.fdiv.catalogue.alpha import alpha as alpha
+
+# A family stands in it at its default parameters.
+CATALOGUE: dict[str, Divergence] = {
+    name: entry() if isinstance(entry, Family) else entry
+    for name, entry in list(globals().items())
+    if isinstance(entry, (Divergence, Family))
+}

@@ -1,0 +1,1 @@
+"""One short file per divergence: mathematics, and nothing else."""

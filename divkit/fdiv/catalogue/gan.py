@@ -1,0 +1,60 @@
+"""GAN: 2 JS(P, Q) − log 4, the value of the original game at its optimal discriminator."""
+
+from divkit.fdiv.divergence import Divergence, Formulas
+from divkit.fdiv.elementary import LOG2, js_term, softplus
+
+
+def generator(u, xp):
+    return u * xp.log(u / (1 + u)) - xp.log1p(u)
+
+
+def derivative(u, xp):
+    return xp.log(u / (1 + u))
+
+
+def integrand(p, q, difference, xp):
+    return 2 * js_term(p, q, difference, xp)
+
+
+def conjugate(t, xp):
+    # −log(1 − eᵗ), which is −log(−expm1 t) near 0 and −log1p(−eᵗ) far from it.
+    near = t > -LOG2
+    return -xp.where(
+        near,
+        xp.log(-xp.expm1(xp.where(near, t, -1.0))),
+        xp.log1p(-xp.exp(xp.where(near, -1.0, t))),
+    )
+
+
+def ratio(t, xp):
+    return 1 / xp.expm1(-t)
+
+
+def activation(v, xp):
+    return -softplus(-v, xp)
+
+
+def penalty(v, xp):
+    return softplus(v, xp)
+
+
+gan = Divergence(
+    name="gan",
+    title="GAN",
+    formulas=Formulas(
+        generator=generator,
+        derivative=derivative,
+        integrand=integrand,
+        conjugate=conjugate,
+        ratio=ratio,
+        activation=activation,
+        penalty=penalty,
+    ),
+    generator_formula="u*log(u) - (1 + u)*log(1 + u)",
+    conjugate_formula="-log(1 - exp(t))",
+    at_zero=0.0,
+    slope=0.0,
+    at_one=-2 * LOG2,
+    derivative_at_one=-LOG2,
+    citation="Goodfellow et al. (2014), eq. (1); Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
+)

@@ -1,0 +1,53 @@
+"""Jensen–Shannon: ½ KL(P‖M) + ½ KL(Q‖M) with M = (P+Q)/2, at most log 2."""
+
+from divkit.fdiv.divergence import Divergence, Formulas
+from divkit.fdiv.elementary import LOG2, js_term, softplus
+
+
+def generator(u, xp):
+    m = 0.5 + 0.5 * u
+    return 0.5 * (u * xp.log(u / m) - xp.log(m))
+
+
+def derivative(u, xp):
+    return 0.5 * xp.log(u / (0.5 + 0.5 * u))
+
+
+def integrand(p, q, difference, xp):
+    return js_term(p, q, difference, xp)
+
+
+def conjugate(t, xp):
+    return -0.5 * xp.log1p(-xp.expm1(2 * t))
+
+
+def ratio(t, xp):
+    return xp.exp(2 * t) / (1 - xp.expm1(2 * t))
+
+
+def activation(v, xp):
+    return 0.5 * (LOG2 - softplus(-v, xp))
+
+
+def penalty(v, xp):
+    return 0.5 * (softplus(v, xp) - LOG2)
+
+
+jensen_shannon = Divergence(
+    name="jensen_shannon",
+    title="Jensen–Shannon",
+    formulas=Formulas(
+        generator=generator,
+        derivative=derivative,
+        integrand=integrand,
+        conjugate=conjugate,
+        ratio=ratio,
+        activation=activation,
+        penalty=penalty,
+    ),
+    generator_formula="(u*log(u) - (1 + u)*log((1 + u)/2))/2",
+    conjugate_formula="-log(2 - exp(2*t))/2",
+    at_zero=0.5 * LOG2,
+    slope=0.5 * LOG2,
+    citation="Lin (1991); half the generator of Nowozin, Cseke & Tomioka (2016), Table 1",
+)

@@ -1,0 +1,54 @@
+"""Kullback–Leibler: Σ p log(p/q)."""
+
+import math
+
+from divkit.fdiv.divergence import Divergence, Formulas
+from divkit.fdiv.elementary import kl_term
+
+
+def generator(u, xp):
+    return u * xp.log(u)
+
+
+def derivative(u, xp):
+    return 1 + xp.log(u)
+
+
+def integrand(p, q, difference, xp):
+    return kl_term(p, q, difference, xp)
+
+
+def conjugate(t, xp):
+    return xp.exp(t - 1)
+
+
+def activation(v, xp):
+    return v
+
+
+def adjoint():
+    from divkit.fdiv.catalogue.reverse_kl import reverse_kl
+
+    return reverse_kl
+
+
+kl = Divergence(
+    name="kl",
+    title="Kullback–Leibler",
+    formulas=Formulas(
+        generator=generator,
+        derivative=derivative,
+        integrand=integrand,
+        conjugate=conjugate,
+        ratio=conjugate,  # the exponential is its own derivative
+        activation=activation,
+        penalty=conjugate,
+    ),
+    generator_formula="u*log(u)",
+    conjugate_formula="exp(t - 1)",
+    at_zero=0.0,
+    slope=math.inf,
+    derivative_at_one=1.0,
+    adjoint_of=adjoint,
+    citation="Kullback & Leibler (1951); Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
+)

@@ -1,0 +1,61 @@
+"""Neyman χ²: Σ (p−q)²/p."""
+
+import math
+
+from divkit.fdiv.divergence import Divergence, Formulas
+
+
+def generator(u, xp):
+    return (1 - u) * ((1 - u) / u)
+
+
+def derivative(u, xp):
+    return 1 - 1 / (u * u)
+
+
+def integrand(p, q, difference, xp):
+    return difference * (difference / p)  # in this order nothing underflows on the way
+
+
+def conjugate(t, xp):
+    return 2 * t / (1 + xp.sqrt(1 - t))  # 2 − 2√(1−t), without cancellation at 0
+
+
+def ratio(t, xp):
+    return 1 / xp.sqrt(1 - t)
+
+
+def activation(v, xp):
+    return -xp.expm1(-v)
+
+
+def penalty(v, xp):
+    return -2 * xp.expm1(-0.5 * v)
+
+
+def adjoint():
+    from divkit.fdiv.catalogue.pearson import pearson
+
+    return pearson
+
+
+neyman = Divergence(
+    name="neyman",
+    title="Neyman χ²",
+    formulas=Formulas(
+        generator=generator,
+        derivative=derivative,
+        integrand=integrand,
+        conjugate=conjugate,
+        ratio=ratio,
+        activation=activation,
+        penalty=penalty,
+    ),
+    generator_formula="(1 - u)**2/u",
+    conjugate_formula="2 - 2*sqrt(1 - t)",
+    at_zero=math.inf,
+    slope=1.0,
+    conjugate_at_slope=2.0,
+    adjoint_of=adjoint,
+    citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2, integral exchanged with Pearson's",
+)

@@ -1,0 +1,57 @@
+"""Pearson χ²: Σ (p−q)²/q."""
+
+import math
+
+from divkit.fdiv.divergence import Divergence, Formulas
+
+
+def generator(u, xp):
+    return (u - 1) * (u - 1)
+
+
+def derivative(u, xp):
+    return 2 * (u - 1)
+
+
+def integrand(p, q, difference, xp):
+    return difference * (difference / q)  # in this order nothing underflows on the way
+
+
+def conjugate(t, xp):
+    return xp.where(t > -2, t * (1 + 0.25 * t), -1.0)
+
+
+def ratio(t, xp):
+    return xp.where(t > -2, 1 + 0.5 * t, 0.0)
+
+
+def activation(v, xp):
+    return v
+
+
+def adjoint():
+    from divkit.fdiv.catalogue.neyman import neyman
+
+    return neyman
+
+
+pearson = Divergence(
+    name="pearson",
+    title="Pearson χ²",
+    formulas=Formulas(
+        generator=generator,
+        derivative=derivative,
+        integrand=integrand,
+        conjugate=conjugate,
+        ratio=ratio,
+        activation=activation,
+        penalty=conjugate,
+    ),
+    generator_formula="(u - 1)**2",
+    conjugate_formula="t**2/4 + t if t >= -2 else -1",
+    at_zero=1.0,
+    slope=math.inf,
+    derivative_at_zero=-2.0,
+    adjoint_of=adjoint,
+    citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2, integral exchanged with Neyman's",
+)

@@ -1,0 +1,52 @@
+"""Squared Hellinger: Σ (√p−√q)²."""
+
+from divkit.fdiv.divergence import Divergence, Formulas
+
+
+def generator(u, xp):
+    return (xp.sqrt(u) - 1) * (xp.sqrt(u) - 1)
+
+
+def derivative(u, xp):
+    return 1 - 1 / xp.sqrt(u)
+
+
+def integrand(p, q, difference, xp):
+    root = difference / (xp.sqrt(p) + xp.sqrt(q))
+    return root * root
+
+
+def conjugate(t, xp):
+    return t / (1 - t)
+
+
+def ratio(t, xp):
+    return 1 / ((1 - t) * (1 - t))
+
+
+def activation(v, xp):
+    return -xp.expm1(-v)
+
+
+def penalty(v, xp):
+    return xp.expm1(v)
+
+
+squared_hellinger = Divergence(
+    name="squared_hellinger",
+    title="Squared Hellinger",
+    formulas=Formulas(
+        generator=generator,
+        derivative=derivative,
+        integrand=integrand,
+        conjugate=conjugate,
+        ratio=ratio,
+        activation=activation,
+        penalty=penalty,
+    ),
+    generator_formula="(sqrt(u) - 1)**2",
+    conjugate_formula="t/(1 - t)",
+    at_zero=1.0,
+    slope=1.0,
+    citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
+)

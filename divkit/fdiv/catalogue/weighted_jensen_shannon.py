@@ -1,0 +1,84 @@
+"""Weighted Jensen–Shannon: π KL(P‖M) + (1−π) KL(Q‖M) with M = πP + (1−π)Q."""
+
+import math
+
+from divkit.fdiv.divergence import Divergence, Family, Formulas
+from divkit.fdiv.elementary import kl_term, softplus
+
+
+@Family
+def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
+    """Return the Jensen–Shannon divergence with weight π on P and 1−π on Q.
+
+    Parameters
+    ----------
+    pi : float
+        The weight π, 0 < π < 1; one half gives `jensen_shannon`.
+
+    Raises
+    ------
+    ValueError
+        If π is not strictly between 0 and 1.
+
+    References
+    ----------
+    .. [1] J. Lin, "Divergence measures based on the Shannon entropy", IEEE Trans. Inf. Theory 37
+       (1991).
+
+    Examples
+    --------
+    >>> from divkit import fdiv
+    >>> fdiv.weighted_jensen_shannon(0.3).adjoint
+    <Divergence weighted_jensen_shannon(0.7): f(u) = 0.7*u*log(u) - (0.3 + 0.7*u)*log(0.3 + 0.7*u)>
+    """
+    if not 0 < pi < 1:
+        raise ValueError(
+            f"`pi` must lie strictly between 0 and 1, got {pi!r}: at the ends the divergence is 0"
+        )
+    rest = 1 - pi
+
+    def generator(u, xp):
+        m = rest + pi * u
+        return pi * u * xp.log(u / m) - rest * xp.log(m)
+
+    def derivative(u, xp):
+        return pi * xp.log(u / (rest + pi * u))
+
+    def integrand(p, q, difference, xp):
+        m = pi * p + rest * q
+        from_p = kl_term(p, m, rest * difference, xp)
+        from_q = kl_term(q, m, -pi * difference, xp)
+        return pi * from_p + rest * from_q
+
+    def conjugate(t, xp):
+        return -rest * xp.log1p(-(pi / rest) * xp.expm1(t / pi))
+
+    def ratio(t, xp):
+        return xp.exp(t / pi) / (1 - (pi / rest) * xp.expm1(t / pi))
+
+    def activation(v, xp):
+        return -pi * (math.log(pi) + softplus(-v, xp))
+
+    def penalty(v, xp):
+        return rest * (math.log(rest) + softplus(v, xp))
+
+    return Divergence(
+        name="weighted_jensen_shannon",
+        title="Weighted Jensen–Shannon",
+        parameters={"pi": pi},
+        formulas=Formulas(
+            generator=generator,
+            derivative=derivative,
+            integrand=integrand,
+            conjugate=conjugate,
+            ratio=ratio,
+            activation=activation,
+            penalty=penalty,
+        ),
+        generator_formula=f"{pi:g}*u*log(u) - ({rest:g} + {pi:g}*u)*log({rest:g} + {pi:g}*u)",
+        conjugate_formula=f"{rest:g}*log({rest:g}/(1 - {pi:g}*exp(t/{pi:g})))",
+        at_zero=-rest * math.log(rest),
+        slope=-pi * math.log(pi),
+        adjoint_of=lambda: weighted_jensen_shannon(rest),
+        citation="Lin (1991); Nowozin, Cseke & Tomioka (2016), Tables 5 and 6",
+    )

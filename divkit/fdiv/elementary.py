@@ -1,0 +1,65 @@
+"""The few functions that several formulas of the catalogue share, free of cancellation.
+
+Like every formula they are written against an array namespace `xp`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from divkit._check import Array
+
+LOG2 = 0.6931471805599453
+
+
+def softplus(x: Array, xp: Any) -> Array:
+    """Return log(1 + eˣ); the exponential never overflows."""
+    return xp.where(x > 0, x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def half_log_ratio(p: Array, q: Array, difference: Array, xp: Any) -> Array:
+    """Return A = ½ log(p/q) = atanh((p−q)/(p+q)), from the exact difference where p ≈ q."""
+    d = difference / (p + q)
+    near = xp.abs(d) < 0.5
+    # √p/√q, since p/q itself overflows or underflows at ratios that double precision can hold.
+    far = xp.log(xp.sqrt(p) / xp.sqrt(q))
+    return xp.where(near, xp.atanh(xp.where(near, d, 0.0)), far)
+
+
+def kl_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
+    """Return p log(p/q) − (p−q) ≥ 0.
+
+    With d = (p−q)/(p+q) and A = atanh d it is (p+q)(d·A + (A−d)), and A−d = d³/3 + d⁵/5 + ….
+    """
+    d = difference / (p + q)
+    A = half_log_ratio(p, q, difference, xp)
+    z = d * d
+    series = 1 / 13 + z * (1 / 15 + z / 17)
+    series = 1 / 3 + z * (1 / 5 + z * (1 / 7 + z * (1 / 9 + z * (1 / 11 + z * series))))
+    remainder = xp.where(xp.abs(d) < 0.1, d * z * series, A - d)
+    # Far from the diagonal d·A and A−d cancel instead (p ≪ q), and the plain form does not.
+    return xp.where(xp.abs(d) < 0.5, (p + q) * (d * A + remainder), 2 * p * A - difference)
+
+
+def js_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
+    """Return ½ [p log(p/m) + q log(q/m)] ≥ 0 with m = (p+q)/2."""
+    d = difference / (p + q)
+    A = half_log_ratio(p, q, difference, xp)
+    close = xp.abs(d) < 0.5
+    safe = xp.where(close, d, 0.0)
+    near = 0.25 * (p + q) * (2 * safe * A + xp.log1p(-safe * safe))
+    # Far apart, with r = smaller/larger: log(larger/m) = log 2 − log(1+r).
+    smaller = xp.where(difference < 0, p, q)
+    larger = xp.where(difference < 0, q, p)
+    far = 0.5 * (p + q) * (LOG2 - xp.log1p(smaller / larger)) - smaller * xp.abs(A)
+    return xp.where(close, near, far)
+
+
+def log_wright_omega(x: Array, xp: Any) -> Array:
+    """Return y with y + e^y = x, so that e^y = ω(x) = W(eˣ) without the overflow of eˣ."""
+    # Convex and increasing: from this side Newton's iteration falls to the root from anywhere.
+    y = xp.where(x < 0, x, xp.log(xp.where(x > 1, x, 1.0)))
+    for _ in range(6):
+        exp_y = xp.exp(y)
+        y = y - (y + exp_y - x) / (1 + exp_y)
+    return y

@@ -1,0 +1,158 @@
+"""D(P‖Q) on arrays: exact normalisation, zeros, axes; and the dual side, witness and bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from divkit import _check
+from divkit._check import Array
+from divkit.fdiv.divergence import Divergence
+from divkit.fdiv.exact import difference_of_scaled, exact_sum, quotient
+
+
+def evaluate(
+    D: Divergence, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool
+) -> Array:
+    """Return D(P‖Q); see `Divergence.__call__`."""
+    pair = _pair(p, q, axis, normalize, _check.namespace(p, q))
+    with np.errstate(all="ignore"):  # infinities are answers here
+        value = _integral(D, pair) / pair.mass + D.at_one
+    return _finished(value, pair, keepdims)
+
+
+def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
+    """Return T = f′(p/q) at every atom; see `Divergence.witness`."""
+    pair = _pair(p, q, axis, normalize, _check.namespace(p, q))
+    xp, p, q = pair.xp, pair.p, pair.q
+    with np.errstate(all="ignore"):
+        # A ratio too large or small for a double is still not 0 or ∞: there the critic would be
+        # infinite at an atom where it must not be.
+        limits = xp.finfo(xp.float64)
+        u = xp.clip(p / q, float(limits.smallest_normal), float(limits.max))
+        u = xp.where(q > 0, xp.where(p > 0, u, 0.0), xp.where(p > 0, np.inf, 1.0))
+        T = xp.astype(D.derivative(u), pair.dtype)
+    return xp.moveaxis(T, -1, pair.axis)
+
+
+def bound(
+    D: Divergence, p: Array, q: Array, T: Array, *, axis: int, keepdims: bool, normalize: bool
+) -> Array:
+    """Return E_P T − E_Q f*(T); see `Divergence.bound`."""
+    xp = _check.namespace(p, q, T)
+    pair = _pair(p, q, axis, normalize, xp)
+    T = _check.real("T", T, xp)
+    _check.not_nan("T", T, xp)
+    T = _check.atoms_last("T", T, axis, xp)
+    _check.broadcastable(("p", pair.p), ("T", T))
+    with np.errstate(all="ignore"):
+        penalty = D.conjugate(T)
+        gain = xp.where(pair.p > 0, pair.p * T, 0.0)
+        loss = xp.where(pair.q > 0, pair.q * penalty, 0.0)
+        value = xp.sum(gain - loss, axis=-1) / pair.mass
+        # A critic that is −inf where P has mass, or past the domain of f* where Q has, bounds
+        # nothing, whatever it is worth elsewhere.
+        worthless = ((pair.p > 0) & (T == -np.inf)) | ((pair.q > 0) & (penalty == np.inf))
+        value = xp.where(xp.any(worthless, axis=-1), -np.inf, value)
+    return _finished(value, pair, keepdims)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two measures of the same mass, their atoms on the last axis."""
+
+    p: Array
+    q: Array  # times mass(p)/mass(q)
+    difference: Array  # p − q, to full relative accuracy
+    mass: Array
+    axis: int  # where the caller has the atoms, counted from the end
+    dtype: Any  # of the answer
+    xp: Any
+
+
+def _pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> _Pair:
+    dtype = _check.result_dtype(xp, p, q)
+    tolerance = _check.rounding(p, q) ** 0.5  # half the digits: more is a different mass
+    counts = {"p": _check.is_integer(p), "q": _check.is_integer(q)}
+    p, q = _check.real("p", p, xp), _check.real("q", q, xp)
+    _check.nonnegative("p", p, xp)
+    _check.nonnegative("q", q, xp)
+    if p.ndim != q.ndim and axis >= 0:
+        raise ValueError(
+            f"`axis` must count from the end when `p` has {p.ndim} axes and `q` {q.ndim}, got {axis}"
+        )
+    position = _check.axis_index("axis", axis, max(p.ndim, 1))
+    p, q = _check.atoms_last("p", p, axis, xp), _check.atoms_last("q", q, axis, xp)
+    _check.broadcastable(("p", p), ("q", q))
+
+    (p, p_mass), (q, q_mass) = _with_mass("p", p, xp), _with_mass("q", q, xp)
+    if not normalize:
+        for name, mass in (("p", p_mass[0]), ("q", q_mass[0])):
+            if counts[name]:
+                _check.unit_mass(name, mass, xp)
+        _check.equal_mass(p_mass[0], q_mass[0], tolerance, xp)
+    # D is wanted for p/mass(p) and q/mass(q), but dividing would round p and q apart by an ulp
+    # each, which is all there is to see when they are close. So q alone is rescaled, and p − q
+    # kept to twice the precision; a common mass divides the result.
+    p, p_mass = _near_one(p, p_mass, xp)
+    q, q_mass = _near_one(q, q_mass, xp)
+    if bool(xp.all((p_mass[0] == q_mass[0]) & (p_mass[1] == q_mass[1]))):
+        difference = p - q
+    else:
+        high, low = quotient(p_mass, q_mass)
+        positive = q > 0
+        q, difference = difference_of_scaled(p, q, (high[..., None], low[..., None]))
+        # A subnormal mass must not vanish by rounding: zero is another thing than small.
+        q = xp.where(positive & (q == 0), 5e-324, q)
+    return _Pair(p, q, difference, p_mass[0], position, dtype, xp)
+
+
+def _integral(D: Divergence, pair: _Pair) -> Array:
+    """Return Σ h over atoms, those with a zero by their limits."""
+    xp, p, q, difference = pair.xp, pair.p, pair.q, pair.difference
+    both = (p > 0) & (q > 0)
+    if bool(xp.all(both)):
+        return xp.sum(D.formulas.integrand(p, q, difference, xp), axis=-1)
+    h = D.formulas.integrand(
+        xp.where(both, p, 1.0), xp.where(both, q, 1.0), xp.where(both, difference, 0.0), xp
+    )
+    total = xp.sum(xp.where(both, h, 0.0), axis=-1)
+    # h(0, q) = q (f(0⁺) − f(1) + f′(1)) and h(p, 0) = p (f′(∞) − f′(1)).
+    for mass, limit in (
+        (xp.where(p == 0, q, 0.0), D.at_zero - D.at_one + D.derivative_at_one),
+        (xp.where(q == 0, p, 0.0), D.slope - D.derivative_at_one),
+    ):
+        alone = xp.sum(mass + xp.zeros_like(difference), axis=-1)
+        total = total + xp.where(alone > 0, limit * alone, 0.0)
+    return total
+
+
+def _with_mass(name: str, x: Array, xp: Any) -> tuple[Array, tuple[Array, Array]]:
+    """Return `x`, made smaller where its sum would overflow, and that sum as high + low."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mass = exact_sum(x, xp)
+        if not bool(xp.all(xp.isfinite(mass[0]) & xp.isfinite(mass[1]))):
+            x = x * 2.0**-64
+            mass = exact_sum(x, xp)
+    _check.positive_mass(name, mass[0], xp)
+    return x, mass
+
+
+def _near_one(x: Array, mass: tuple[Array, Array], xp: Any) -> tuple[Array, tuple[Array, Array]]:
+    """Scale by a power of two where products of masses could overflow or underflow."""
+    if bool(xp.all((mass[0] > 1e-100) & (mass[0] < 1e100))):
+        return x, mass
+    # In two steps, as 2¹⁰⁷⁴ is not a double.
+    factor = 2.0 ** -xp.floor(xp.log2(mass[0]) / 2)
+    x = x * factor[..., None] * factor[..., None]
+    return x, exact_sum(x, xp)
+
+
+def _finished(value: Array, pair: _Pair, keepdims: bool) -> Array:
+    if pair.xp is np:
+        value = np.asarray(value, dtype=pair.dtype)[()]
+        return np.expand_dims(value, pair.axis) if keepdims else value
+    value = pair.xp.astype(value, pair.dtype)
+    return pair.xp.expand_dims(value, axis=pair.axis) if keepdims else value
