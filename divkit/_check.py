@@ -6,7 +6,6 @@ float arrays in the caller's own library; they never write to what they were giv
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,7 +162,9 @@ def axis_index(name: str, axis: int, ndim: int) -> int:
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"`{name}` must be an integer, got {axis!r} of type {type(axis).__name__}")
     if not -ndim <= axis < ndim:
-        raise ValueError(f"`{name}` must lie in [{-ndim}, {ndim - 1}] for {ndim}-D input, got {axis}")
+        raise ValueError(
+            f"`{name}` must lie in [{-ndim}, {ndim - 1}] for {ndim}-D input, got {axis}"
+        )
     return int(axis) - ndim if axis >= 0 else int(axis)
 
 
@@ -197,8 +198,10 @@ def _row(bad: Array, xp: Any) -> str:
 
 
 def _is_plain(x: Array) -> bool:
-    return x is None or isinstance(x, (np.ndarray, np.generic, int, float, complex, list, tuple, str)) or (
-        not hasattr(x, "dtype") or _library(x) in ("pandas", "xarray")
+    return (
+        x is None
+        or isinstance(x, (np.ndarray, np.generic, int, float, complex, list, tuple, str))
+        or (not hasattr(x, "dtype") or _library(x) in ("pandas", "xarray"))
     )
 
 
@@ -215,4 +218,86 @@ def _float_bits(x: Array) -> int:
 
 
 def _wrong_kind(name: str, dtype: object) -> str:
-    return f"`{name}` must be an array of real numbers, got dtype {dtype}: convert it to float first"
+    return (
+        f"`{name}` must be an array of real numbers, got dtype {dtype}: convert it to float first"
+    )
+
+
+# Costs and masses beyond this exponent of two leave no room for a sum of products.
+_LARGEST_EXPONENT = 1000
+
+
+def cost_matrix(name: str, M: Array) -> Array:
+    """Return `M` as a float64 matrix whose entries are finite or +inf (a forbidden pair).
+
+    Raises
+    ------
+    TypeError
+        If `M` is not a NumPy array, or not of real numbers.
+    ValueError
+        If `M` is not a matrix, is empty, or holds a nan, a -inf or a number above 2**1000.
+    """
+    M = _numpy(name, M)
+    if M.ndim != 2 or 0 in M.shape:
+        raise ValueError(
+            f"`{name}` must be a matrix with at least one row and one column, got shape {M.shape}"
+        )
+    _all(name, M, ~np.isnan(M) & (M != -np.inf), "finite, or +inf for a forbidden pair", np)
+    too_large = np.ldexp(1.0, _LARGEST_EXPONENT)
+    if np.max(np.abs(M), where=np.isfinite(M), initial=0.0) > too_large:
+        raise ValueError(
+            f"`{name}` must stay below 2**{_LARGEST_EXPONENT} (about 1e301) in size: "
+            f"rescale it, for example `{name} / 2.0**100`"
+        )
+    return M
+
+
+def weights(name: str, x: Array, length: int, axis: str) -> Array:
+    """Return `x` as a float64 vector of `length` masses, at least one of them positive.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a NumPy array or sequence, or not of real numbers.
+    ValueError
+        If `x` has another shape, a negative, nan or infinite entry, or no mass.
+    """
+    x = _numpy(name, x)
+    if x.shape != (length,):
+        remedy = f": use `{name}.ravel()`" if x.ndim != 1 and x.size == length else ""
+        raise ValueError(
+            f"`{name}` must have shape ({length},), one weight per {axis}, got {x.shape}{remedy}"
+        )
+    nonnegative(name, x, np)
+    mass = float(x.sum()) if x.max() < np.ldexp(1.0, _LARGEST_EXPONENT) else float("inf")
+    if mass == 0.0:
+        raise ValueError(f"`{name}` must hold mass, got {length} zeros")
+    if mass > np.ldexp(1.0, _LARGEST_EXPONENT):
+        raise ValueError(f"`{name}` must hold a mass below 2**{_LARGEST_EXPONENT}: rescale it")
+    return x
+
+
+def balanced(a: Array, b: Array, rounding: float) -> Array:
+    """Return `b` scaled to the mass of `a`, which it must have to a relative sqrt(`rounding`).
+
+    Raises
+    ------
+    ValueError
+        If the masses differ by more.
+    """
+    of_a, of_b = float(a.sum()), float(b.sum())
+    if abs(of_a - of_b) > rounding**0.5 * max(of_a, of_b):
+        raise ValueError(
+            f"`a` and `b` must have equal mass, got {of_a!r} and {of_b!r}: "
+            "rescale one, for example `b * (a.sum() / b.sum())`"
+        )
+    return b if of_a == of_b else b * (of_a / of_b)
+
+
+def _numpy(name: str, x: Array) -> Array:
+    if namespace(x) is not np:
+        raise TypeError(
+            f"`{name}` must be a NumPy array or a sequence of numbers, got {_library(x)}: "
+            f"convert it first, for example `numpy.asarray({name})`"
+        )
+    return real(name, x, np)

@@ -238,8 +238,9 @@ class Divergence:
         def f(u: Array, xp: Any) -> Array:
             inside = (u > 0) & (u < INF)
             value = self.formulas.generator(xp.where(inside, u, 1.0), xp)
-            ends = xp.where(u == 0, self.at_zero, xp.where(u > 0, at_infinity, INF))
-            return xp.where(inside, value, ends)
+            value = xp.where(u == 0, self.at_zero, value)
+            value = xp.where(u == INF, at_infinity, value)
+            return xp.where(u < 0, INF, value)
 
         return _elementwise("u", u, f)
 
@@ -258,9 +259,8 @@ class Divergence:
         def f_prime(u: Array, xp: Any) -> Array:
             inside = (u > 0) & (u < INF)
             value = self.formulas.derivative(xp.where(inside, u, 1.0), xp)
-            return xp.where(
-                inside, value, xp.where(u == 0, self.derivative_at_zero, self.slope)
-            )
+            value = xp.where(u == 0, self.derivative_at_zero, value)
+            return xp.where(u == INF, self.slope, value)
 
         return _elementwise("u", u, f_prime, at_least=0.0)
 
@@ -279,8 +279,9 @@ class Divergence:
         def f_star(t: Array, xp: Any) -> Array:
             inside = (t > self.derivative_at_zero) & (t < self.slope)
             value = self.formulas.conjugate(xp.where(inside, t, self._inner_point), xp)
-            past = xp.where(t == self.slope, self.conjugate_at_slope, INF)
-            return xp.where(inside, value, xp.where(t < self.slope, -self.at_zero, past))
+            value = xp.where(t <= self.derivative_at_zero, -self.at_zero, value)
+            value = xp.where(t == self.slope, self.conjugate_at_slope, value)
+            return xp.where(t > self.slope, INF, value)
 
         return _elementwise("t", t, f_star)
 
@@ -299,7 +300,8 @@ class Divergence:
             if math.isfinite(self.conjugate_at_slope):
                 inside = inside | (t == self.slope)
             value = self.formulas.ratio(xp.where(inside, t, self._inner_point), xp)
-            return xp.where(inside, value, xp.where(t < self.slope, 0.0, INF))
+            value = xp.where(inside, value, INF)
+            return xp.where((t < self.derivative_at_zero) | (t == -INF), 0.0, value)
 
         return _elementwise("t", t, f_star_prime)
 
@@ -358,7 +360,7 @@ class Divergence:
         return self.derivative_at_one
 
     def __str__(self) -> str:
-        given = ", ".join(f"{value:g}" for value in self.parameters.values())
+        given = ", ".join(f"{value:.12g}" for value in self.parameters.values())
         return f"{self.name}({given})" if given else self.name
 
     def __repr__(self) -> str:

@@ -32,7 +32,9 @@ def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) ->
         # infinite at an atom where it must not be.
         limits = xp.finfo(xp.float64)
         u = xp.clip(p / q, float(limits.smallest_normal), float(limits.max))
-        u = xp.where(q > 0, xp.where(p > 0, u, 0.0), xp.where(p > 0, np.inf, 1.0))
+        u = xp.where((p == 0) & (q > 0), 0.0, u)
+        u = xp.where((p > 0) & (q == 0), np.inf, u)
+        u = xp.where((p == 0) & (q == 0), 1.0, u)
         T = xp.astype(D.derivative(u), pair.dtype)
     return xp.moveaxis(T, -1, pair.axis)
 
@@ -54,7 +56,7 @@ def bound(
         value = xp.sum(gain - loss, axis=-1) / pair.mass
         # A critic that is −inf where P has mass, or past the domain of f* where Q has, bounds
         # nothing, whatever it is worth elsewhere.
-        worthless = ((pair.p > 0) & (T == -np.inf)) | ((pair.q > 0) & (penalty == np.inf))
+        worthless = ((pair.p > 0) & (-np.inf == T)) | ((pair.q > 0) & (penalty == np.inf))
         value = xp.where(xp.any(worthless, axis=-1), -np.inf, value)
     return _finished(value, pair, keepdims)
 
@@ -75,13 +77,14 @@ class _Pair:
 def _pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> _Pair:
     dtype = _check.result_dtype(xp, p, q)
     tolerance = _check.rounding(p, q) ** 0.5  # half the digits: more is a different mass
-    counts = {"p": _check.is_integer(p), "q": _check.is_integer(q)}
+    given = p, q
     p, q = _check.real("p", p, xp), _check.real("q", q, xp)
     _check.nonnegative("p", p, xp)
     _check.nonnegative("q", q, xp)
     if p.ndim != q.ndim and axis >= 0:
         raise ValueError(
-            f"`axis` must count from the end when `p` has {p.ndim} axes and `q` {q.ndim}, got {axis}"
+            "`axis` must count from the end when `p` and `q` differ in dimension, got "
+            f"{axis} for {p.ndim} and {q.ndim} axes"
         )
     position = _check.axis_index("axis", axis, max(p.ndim, 1))
     p, q = _check.atoms_last("p", p, axis, xp), _check.atoms_last("q", q, axis, xp)
@@ -89,8 +92,8 @@ def _pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> _Pair:
 
     (p, p_mass), (q, q_mass) = _with_mass("p", p, xp), _with_mass("q", q, xp)
     if not normalize:
-        for name, mass in (("p", p_mass[0]), ("q", q_mass[0])):
-            if counts[name]:
+        for name, x, mass in (("p", given[0], p_mass[0]), ("q", given[1], q_mass[0])):
+            if _check.is_integer(x):
                 _check.unit_mass(name, mass, xp)
         _check.equal_mass(p_mass[0], q_mass[0], tolerance, xp)
     # D is wanted for p/mass(p) and q/mass(q), but dividing would round p and q apart by an ulp

@@ -48,9 +48,7 @@ def quotient(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Arr
     return two_sum(high, low)
 
 
-def difference_of_scaled(
-    p: Array, q: Array, factor: tuple[Array, Array]
-) -> tuple[Array, Array]:
+def difference_of_scaled(p: Array, q: Array, factor: tuple[Array, Array]) -> tuple[Array, Array]:
     """Return q · factor, and p − q · factor with full relative accuracy however close they are."""
     product, error = two_product(q, factor[0])
     error = error + q * factor[1]

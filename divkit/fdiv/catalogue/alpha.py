@@ -7,7 +7,7 @@ from divkit.fdiv.elementary import half_log_ratio, softplus
 
 
 @Family
-def alpha(alpha: float = 1.5) -> Divergence:
+def alpha(order: float = 1.5) -> Divergence:
     """Return the α-divergence.
 
     alpha(2) is half of `pearson`, alpha(−1) half of `neyman` and alpha(½) twice
@@ -15,7 +15,7 @@ def alpha(alpha: float = 1.5) -> Divergence:
 
     Parameters
     ----------
-    alpha : float
+    order : float
         The order α, finite and neither 0 nor 1.
 
     Raises
@@ -35,26 +35,25 @@ def alpha(alpha: float = 1.5) -> Divergence:
     >>> float(fdiv.alpha(2)(p, q)), float(fdiv.pearson(p, q)) / 2
     (0.16666666666666666, 0.16666666666666666)
     """
-    if not math.isfinite(alpha) or alpha in (0, 1):
+    if not math.isfinite(order) or order in (0, 1):
         raise ValueError(
-            f"`alpha` must be finite and neither 0 nor 1, got {alpha!r}: the limits at 0 and 1 are "
+            f"`order` must be finite and neither 0 nor 1, got {order!r}: the limits at 0 and 1 are "
             "fdiv.reverse_kl and fdiv.kl"
         )
-    a, b = alpha, alpha - 1
+    a, b = order, order - 1
     coefficients = _series(a)
     reach = 1 / max(1.0, abs(a), abs(b))
 
-    # Two forms of one function; each is stable at the pole of the other.
-    def from_power(power_minus_1_over, u_minus_1, weight):
-        if a >= 0.5:
-            return (weight * power_minus_1_over - u_minus_1) / a
-        return (power_minus_1_over * weight - u_minus_1) / b
+    # Two forms of one function, each stable at the pole of the other. Both need a power of u, and
+    # u or 1 times that: with weight p or q they give the integrand.
+    exponent = b if a >= 0.5 else a
 
-    order = b if a >= 0.5 else a  # which power of u that form needs
+    def combined(power_minus_1, weight, difference):
+        scaled = weight * (power_minus_1 / exponent)
+        return (scaled - difference) / (a if a >= 0.5 else b)
 
     def generator(u, xp):
-        power = xp.expm1(order * xp.log(u)) / order
-        return from_power(power, u - 1, u if a >= 0.5 else 1.0)
+        return combined(xp.expm1(exponent * xp.log(u)), u if a >= 0.5 else 1.0, u - 1)
 
     def derivative(u, xp):
         return xp.expm1(b * xp.log(u)) / b
@@ -67,12 +66,12 @@ def alpha(alpha: float = 1.5) -> Divergence:
         series = 0.0
         for c in coefficients:
             series = series * small + c
-        x = order * log_u
+        x = exponent * log_u
         # As a power of √p/√q: p/q may overflow, and the exponential of a large x loses digits.
-        power = (xp.sqrt(p) / xp.sqrt(q)) ** (2 * order) - 1
+        power = (xp.sqrt(p) / xp.sqrt(q)) ** (2 * exponent) - 1
         gentle = xp.abs(x) < 1
-        power = xp.where(gentle, xp.expm1(xp.where(gentle, x, 0.0)), power) / order
-        far = from_power(power, difference, p if a >= 0.5 else q)
+        power = xp.where(gentle, xp.expm1(xp.where(gentle, x, 0.0)), power)
+        far = combined(power, p if a >= 0.5 else q, difference)
         return xp.where(near, q * small * small * series, far)
 
     def conjugate(t, xp):
@@ -102,7 +101,7 @@ def alpha(alpha: float = 1.5) -> Divergence:
     return Divergence(
         name="alpha",
         title="Alpha",
-        parameters={"alpha": alpha},
+        parameters={"order": order},
         formulas=Formulas(
             generator=generator,
             derivative=derivative,
@@ -112,18 +111,15 @@ def alpha(alpha: float = 1.5) -> Divergence:
             activation=activation,
             penalty=penalty,
         ),
-        generator_formula=f"(u**{a:g} - 1 - {a:g}*(u - 1))/({a:g}*{b:g})",
-        conjugate_formula=f"(max(1 + {b:g}*t, 0)**({a:g}/{b:g}) - 1)/{a:g}",
+        generator_formula=f"(u**{a:.12g} - 1 - {a:.12g}*(u - 1))/({a:.12g}*{b:.12g})",
+        conjugate_formula=f"(max(1 + {b:.12g}*t, 0)**({a:.12g}/{b:.12g}) - 1)/{a:.12g}",
         at_zero=1 / a if a > 0 else math.inf,
         slope=-1 / b if a < 1 else math.inf,
         derivative_at_zero=-1 / b if a > 1 else -math.inf,
         conjugate_at_slope=-1 / a if a < 0 else math.inf,
-        adjoint_of=lambda: alpha_family(-b),
+        adjoint_of=lambda: alpha(-b),
         citation="Amari (1985); Nowozin, Cseke & Tomioka (2016), Tables 5 and 6",
     )
-
-
-alpha_family = alpha  # the parameter hides the name inside
 
 
 def _series(a: float) -> list[float]:

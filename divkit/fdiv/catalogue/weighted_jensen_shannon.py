@@ -36,6 +36,7 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
             f"`pi` must lie strictly between 0 and 1, got {pi!r}: at the ends the divergence is 0"
         )
     rest = 1 - pi
+    on_p, on_q = f"{pi:.12g}", f"{rest:.12g}"
 
     def generator(u, xp):
         m = rest + pi * u
@@ -75,8 +76,8 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
             activation=activation,
             penalty=penalty,
         ),
-        generator_formula=f"{pi:g}*u*log(u) - ({rest:g} + {pi:g}*u)*log({rest:g} + {pi:g}*u)",
-        conjugate_formula=f"{rest:g}*log({rest:g}/(1 - {pi:g}*exp(t/{pi:g})))",
+        generator_formula=f"{on_p}*u*log(u) - ({on_q} + {on_p}*u)*log({on_q} + {on_p}*u)",
+        conjugate_formula=f"{on_q}*log({on_q}/(1 - {on_p}*exp(t/{on_p})))",
         at_zero=-rest * math.log(rest),
         slope=-pi * math.log(pi),
         adjoint_of=lambda: weighted_jensen_shannon(rest),

@@ -1,0 +1,84 @@
+"""Hypothesis strategies for distributions and for pairs of them that are awkward on purpose.
+
+They shrink to few atoms and small whole weights, so that a failure ends in readable numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Pair = tuple[Vector, Vector]
+
+
+def distributions(
+    n: int | None = None, *, min_size: int = 1, max_size: int = 8, zeros: bool = True
+) -> st.SearchStrategy[Vector]:
+    """Return a strategy for distributions on `n` atoms, or on any number up to `max_size`.
+
+    Parameters
+    ----------
+    n : int, optional
+        The number of atoms.
+    min_size, max_size : int
+        The number of atoms where `n` is not given.
+    zeros : bool
+        Whether atoms may have no mass.
+
+    Returns
+    -------
+    strategy of arrays, shape (n,)
+        Non-negative, sum 1 to rounding.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(distributions(3), lambda p: p[0] > p[1] > p[2])
+    array([0.66666667, 0.33333333, 0.        ])
+    """
+    least, most = (min_size, max_size) if n is None else (n, n)
+    small = st.integers(0 if zeros else 1, 10)
+    uneven = st.floats(1e-9, 1.0)
+    weights = st.lists(st.one_of(small, uneven), min_size=least, max_size=most)
+    return weights.filter(any).map(_normalised)
+
+
+@st.composite
+def pairs(draw: st.DrawFn, n: int | None = None, *, zeros: bool = True) -> Pair:
+    """Return a strategy for two distributions on the same atoms.
+
+    Some are unrelated, some nearly equal, and with `zeros` some share only part of their support
+    or none of it.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(pairs(2), lambda pq: not (pq[0] * pq[1]).any())
+    (array([1., 0.]), array([0., 1.]))
+    """
+    p = draw(distributions(n, min_size=2, zeros=zeros))
+    kinds = [distributions(len(p), zeros=zeros), near(p)]
+    return p, draw(st.one_of(kinds))
+
+
+@st.composite
+def near(draw: st.DrawFn, p: Vector) -> Vector:
+    """Return a strategy for distributions close to `p`, with the same zeros."""
+    exponent = draw(st.integers(1, 12))
+    steps = draw(st.lists(st.integers(-9, 9), min_size=len(p), max_size=len(p)))
+    return _normalised(p * (1 + np.array(steps) / 10 * 10.0**-exponent))
+
+
+@st.composite
+def kernels(draw: st.DrawFn, n: int) -> NDArray[np.float64]:
+    """Return a strategy for Markov kernels from `n` atoms: rows are distributions."""
+    m = draw(st.integers(1, 4))
+    return np.stack([draw(distributions(m)) for _ in range(n)])
+
+
+def _normalised(weights: object) -> Vector:
+    x = np.asarray(weights, dtype=np.float64)
+    result: Vector = x / x.sum()
+    return result

@@ -1,0 +1,123 @@
+"""The house keeps its lines: who may import whom; a divergence is one file and one line."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import divkit
+from divkit import fdiv
+
+ROOT = Path(divkit.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+# What each part may import of divkit; whatever is not named sits on top and may import anything
+# but its equals.
+ALLOWED = {
+    "_check": set(),
+    "fdiv": {"_check", "fdiv"},
+    "emd": {"_check", "emd"},
+}
+TOP = {"gan", "cvx", "plot", "testing", "cli"}
+
+
+def imports(path):
+    """Return (module, whether at the top level of the file) of every import of divkit in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    outer = set(ast.iter_child_nodes(tree))
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.split(".")[0] == "divkit":
+                yield name, node in outer
+
+
+def part(path):
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    allowed = ALLOWED.get(part(path))
+    for name, _ in imports(path):
+        inner = name.split(".")[1:2]
+        if allowed is not None and inner:
+            assert set(inner) <= allowed, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_torch_is_imported_in_gan_alone(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module]
+        for name in names:
+            assert name.split(".")[0] != "torch" or part(path) == "gan"
+
+
+def test_inside_fdiv_formulas_know_nothing_of_evaluation():
+    catalogue = ROOT / "fdiv" / "catalogue"
+    mathematics = {"divkit.fdiv.divergence", "divkit.fdiv.elementary"}
+    for path in catalogue.glob("*.py"):
+        for name, at_top in imports(path):
+            module = ".".join(name.split(".")[:3])
+            assert module in mathematics or (module == "divkit.fdiv.catalogue" and not at_top)
+    for name, at_top in imports(ROOT / "fdiv" / "divergence.py"):
+        # Methods reach evaluation when called; the record itself stands alone.
+        assert not at_top or "fdiv" not in name
+    assert {name for name, _ in imports(ROOT / "fdiv" / "elementary.py")} <= {
+        "divkit._check",
+        "divkit._check.Array",
+    }
+
+
+def test_every_file_of_the_catalogue_is_in_it():
+    files = {path.stem for path in (ROOT / "fdiv" / "catalogue").glob("*.py")} - {"__init__"}
+    assert files == set(fdiv.CATALOGUE)
+
+
+def test_every_row_is_one_import_line():
+    text = (ROOT / "fdiv" / "__init__.py").read_text(encoding="utf-8")
+    for name in fdiv.CATALOGUE:
+        assert text.count(f"from divkit.fdiv.catalogue.{name} import") == 1
+
+
+def test_modules_that_load_on_first_use_exist():
+    for name in divkit._LAZY:
+        assert getattr(divkit, name) is importlib.import_module(f"divkit.{name}")
+        assert name in dir(divkit)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        divkit.nonsense  # noqa: B018
+
+
+def test_a_first_divergence_loads_little():
+    """The front door opens without the parts, and the packages, that a divergence does not need."""
+    code = """
+import sys, divkit
+divkit.fdiv.kl([.5, .5], [.4, .6])
+heavy = {"scipy", "numba", "torch", "ot", "cvxpy", "matplotlib", "hypothesis", "array_api_compat"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_emd_loads_its_backends_when_they_are_asked_for():
+    code = """
+import sys
+from divkit import emd
+print(sorted({"ot", "cvxpy", "torch", "matplotlib"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
