@@ -1,0 +1,10 @@
+"""Earth mover's distance: discrete optimal transport, as a plan and its potentials."""
+
+from divkit.emd.answer import ConvergenceError as ConvergenceError
+from divkit.emd.solve import distance as distance
+from divkit.emd.solve import dual as dual
+from divkit.emd.solve import primal as primal
+from divkit.emd.solve import solve as solve
+from divkit.emd.transport import Transport as Transport
+from divkit.emd.transport import c_transform as c_transform
+from divkit.emd.transport import certify as certify

@@ -1,0 +1,100 @@
+"""A transport problem as given, and the same problem on a scale where every solver is exact.
+
+Solvers have absolute tolerances. Here the weights get a mass near 1 and the costs lose what
+each row and column has in common, then fit into [0, 1]; all factors are powers of two, so that
+undoing them costs no digit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from divkit import _check
+from divkit.emd.answer import Indices, Matrix, Vector
+
+
+def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, Matrix]:
+    """Return weights of equal mass and a cost matrix, all float64, or say what is wrong.
+
+    `None` weights are uniform, with the mass of the other side (1 if both are `None`). Masses
+    that differ by rounding only (a relative sqrt(eps) of the coarser float type) are made equal
+    by rescaling `b`.
+    """
+    cost = _check.cost_matrix("M", M)
+    n, m = cost.shape
+    source = None if a is None else _check.weights("a", a, n, "row of `M`")
+    sink = None if b is None else _check.weights("b", b, m, "column of `M`")
+    mass = next((float(side.sum()) for side in (source, sink) if side is not None), 1.0)
+    source = np.full(n, mass / n) if source is None else source
+    sink = np.full(m, mass / m) if sink is None else sink
+    sink = _check.balanced(source, sink, _check.rounding(a, b))
+    if abs(sum(np.frexp([mass, largest(cost)])[1])) > 1000:
+        raise ValueError(
+            f"the value of a plan must fit into float64, got mass {mass:g} and costs up to "
+            f"{largest(cost):g}: rescale one of them by a power of two"
+        )
+    return source, sink, cost
+
+
+def largest(M: Matrix) -> float:
+    """Return the largest finite cost in size, 0 where all are forbidden."""
+    return float(np.max(np.abs(M), where=np.isfinite(M), initial=0.0))
+
+
+class Scaled(NamedTuple):
+    """The problem without its massless atoms, mass in [1/2, 1), costs in [0, 1] or +inf."""
+
+    a: Vector
+    b: Vector
+    M: Matrix
+    rows: Indices
+    columns: Indices
+    row_costs: Vector
+    column_costs: Vector
+    mass_exponent: int
+    cost_exponent: int
+
+    def plan(self, rows: Indices, columns: Indices, mass: Vector, shape: tuple[int, int]) -> Any:
+        """Return a plan of the given problem as a csr_array."""
+        from scipy.sparse import csr_array
+
+        mass = np.ldexp(mass, self.mass_exponent)
+        return csr_array((mass, (self.rows[rows], self.columns[columns])), shape=shape)
+
+    def potentials(self, f: Vector, g: Vector, shape: tuple[int, int]) -> tuple[Vector, Vector]:
+        """Return potentials of the given problem, 0 at its massless atoms."""
+        full_f, full_g = np.zeros(shape[0]), np.zeros(shape[1])
+        full_f[self.rows] = np.ldexp(f, self.cost_exponent) + self.row_costs
+        full_g[self.columns] = np.ldexp(g, self.cost_exponent) + self.column_costs
+        return full_f, full_g
+
+
+def scale(a: Vector, b: Vector, M: Matrix) -> Scaled:
+    """Return what every solver is given in place of (a, b, M)."""
+    rows, columns = np.flatnonzero(a), np.flatnonzero(b)
+    cost = M[np.ix_(rows, columns)]
+    row_costs = _finite_minimum(cost, axis=1)
+    cost -= row_costs[:, None]
+    column_costs = _finite_minimum(cost, axis=0)
+    cost -= column_costs
+    # Where nothing is left of the costs, a solver's noise still has to be small against them.
+    cost_exponent = int(np.frexp(largest(cost) or largest(M))[1])
+    mass_exponent = int(np.frexp(a.sum())[1])
+    return Scaled(
+        np.ldexp(a[rows], -mass_exponent),
+        np.ldexp(b[columns], -mass_exponent),
+        np.ldexp(cost, -cost_exponent),
+        rows,
+        columns,
+        row_costs,
+        column_costs,
+        mass_exponent,
+        cost_exponent,
+    )
+
+
+def _finite_minimum(cost: Matrix, axis: int) -> Vector:
+    minimum = np.min(cost, axis=axis)
+    return np.where(np.isfinite(minimum), minimum, 0.0)

@@ -1,0 +1,230 @@
+"""One face over the ways to solve a transport problem.
+
+Every method gets the same scaled problem (`divkit.emd.problem`), its answer is made exact in the
+same way (`divkit.emd.refine`), and what comes back is certified (`divkit.emd.transport`).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from divkit import _check
+from divkit.emd import feasibility, linear_program, pot, problem
+from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
+from divkit.emd.problem import Scaled
+from divkit.emd.refine import refine
+from divkit.emd.transport import Transport, certificate
+
+_PRIMALS = {"highs": linear_program.highs_primal, "cvxpy": linear_program.cvxpy_primal}
+_DUALS = {"highs": linear_program.highs_dual, "cvxpy": linear_program.cvxpy_dual}
+_SOLVERS = {**_PRIMALS, "pot": pot.solve}
+
+# Up to this many pairs HiGHS is done before POT is imported, which takes seconds.
+_IMPORT_PAYS = 2**15
+
+
+def solve(
+    a: Any,
+    b: Any,
+    M: Any,
+    method: str = "auto",
+    *,
+    max_iter: int | None = None,
+    solver: str | None = None,
+) -> Transport:
+    r"""Return the cheapest plan that carries `a` to `b`, its potentials and its certificate.
+
+    .. math::
+
+        W = \min_{\pi \ge 0} \{ \langle M, \pi \rangle : \pi 1 = a, \pi^T 1 = b \}
+          = \max_{f, g} \{ \langle a, f \rangle + \langle b, g \rangle : f_i + g_j \le M_{ij} \}
+
+    Parameters
+    ----------
+    a, b : array_like, shapes (n,) and (m,), or None
+        Weights of the sources and of the sinks, at least 0 and of equal mass, not necessarily
+        1. None is uniform, with the mass of the other. Masses that differ by rounding (a
+        relative sqrt(eps) of the input's float type) are made equal by rescaling `b`.
+    M : array_like, shape (n, m)
+        Costs, of any sign and size; +inf forbids a pair.
+    method : {"auto", "highs", "pot", "cvxpy"}
+        ``"highs"`` is the linear program through SciPy; ``"pot"`` the network simplex of POT;
+        ``"cvxpy"`` the linear program through cvxpy; ``"auto"`` is POT where it is installed
+        and the problem is so large that importing it pays, HiGHS elsewhere.
+    max_iter : int, optional
+        The largest number of iterations (pivots of a simplex method). Running out of them is
+        an error.
+    solver : str, optional
+        cvxpy's solver; HiGHS where it is installed.
+
+    Returns
+    -------
+    Transport
+        In float64, whatever came in; `method` names what was used.
+
+    Raises
+    ------
+    TypeError
+        If an input is complex, boolean, not numeric or from a library other than NumPy.
+    ValueError
+        If a shape does not fit; a weight is negative, nan or infinite; a side has no mass, or
+        the masses differ; a cost is nan or −inf; or no plan avoids the forbidden pairs (the
+        message names rows that hold more mass than the columns they may reach can take).
+    ConvergenceError
+        If the iterations run out, or the answer is not optimal to rounding.
+    ImportError
+        If the method's library is not installed.
+
+    References
+    ----------
+    Peyré and Cuturi (2019), "Computational Optimal Transport", sections 2.3, 2.5 and 3.1.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> t = emd.solve([0.5, 0.5], [0.25, 0.75], [[0.0, 1.0], [1.0, 0.0]])
+    >>> t.value, t.dual_value, t.gap
+    (0.25, 0.25, 0.0)
+    >>> t.plan.toarray()
+    array([[0.25, 0.25],
+           [0.  , 0.5 ]])
+    """
+    _check.one_of("method", method, ("auto", *_SOLVERS))
+    a, b, M = problem.read(a, b, M)
+    if method == "auto":
+        pays = M.size > _IMPORT_PAYS and find_spec("ot") is not None
+        method = "pot" if pays else "highs"
+    return _solve(a, b, M, _SOLVERS[method], method, max_iter, solver)
+
+
+def primal(
+    a: Any,
+    b: Any,
+    M: Any,
+    method: str = "highs",
+    *,
+    max_iter: int | None = None,
+    solver: str | None = None,
+) -> Transport:
+    r"""Solve only the primal linear program, for the cheapest plan.
+
+    .. math:: \min_{\pi \ge 0} \{ \langle M, \pi \rangle : \pi 1 = a, \pi^T 1 = b \}
+
+    The potentials are the multipliers of its constraints. `dual` solves the other program on
+    its own, so that the agreement of the two values is evidence.
+
+    Parameters, return value and errors are those of `solve`; the methods are ``"highs"`` and
+    ``"cvxpy"``.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> problem = [0.5, 0.5], [0.25, 0.75], [[0.0, 1.0], [1.0, 0.0]]
+    >>> emd.primal(*problem).value == emd.dual(*problem).dual_value
+    True
+    """
+    _check.one_of("method", method, tuple(_PRIMALS))
+    a, b, M = problem.read(a, b, M)
+    return _solve(a, b, M, _PRIMALS[method], method, max_iter, solver)
+
+
+def dual(
+    a: Any,
+    b: Any,
+    M: Any,
+    method: str = "highs",
+    *,
+    max_iter: int | None = None,
+    solver: str | None = None,
+) -> Transport:
+    r"""Solve only the dual linear program, for the best potentials.
+
+    .. math:: \max_{f, g} \{ \langle a, f \rangle + \langle b, g \rangle : f_i + g_j \le M_{ij} \}
+
+    The plan is made of the multipliers of its constraints. Parameters, return value and errors
+    are those of `solve`; the methods are ``"highs"`` and ``"cvxpy"``.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> t = emd.dual([1.0, 0.0], [0.0, 1.0], [[0.0, 2.0], [2.0, 0.0]])
+    >>> t.f - t.f[0], t.g + t.f[0]
+    (array([ 0., -2.]), array([0., 2.]))
+    """
+    _check.one_of("method", method, tuple(_DUALS))
+    a, b, M = problem.read(a, b, M)
+    return _solve(a, b, M, _DUALS[method], method, max_iter, solver)
+
+
+def distance(
+    a: Any,
+    b: Any,
+    M: Any,
+    method: str = "auto",
+    *,
+    max_iter: int | None = None,
+    solver: str | None = None,
+) -> float:
+    """Return the cost ⟨M, π⟩ of the cheapest plan; see `solve`, whose parameters these are.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> emd.distance([1.0, 0.0], [0.0, 1.0], [[0.0, 2.0], [2.0, 0.0]])
+    2.0
+    """
+    return solve(a, b, M, method, max_iter=max_iter, solver=solver).value
+
+
+def _solve(
+    a: Vector,
+    b: Vector,
+    M: Matrix,
+    backend: Any,
+    method: str,
+    max_iter: int | None,
+    solver: str | None,
+) -> Transport:
+    if max_iter is not None:
+        _check_limit(max_iter)
+    if solver is not None:
+        if method != "cvxpy":
+            raise ValueError(f"`solver` chooses cvxpy's solver, got it with method={method!r}")
+        backend = partial(backend, solver=solver)
+    scaled = problem.scale(a, b, M)
+    answer = _answer(scaled, backend, max_iter, method)
+    f, g = scaled.potentials(answer.f, answer.g, M.shape)
+    return certificate(
+        a,
+        b,
+        M,
+        scaled.plan(answer.rows, answer.columns, answer.mass, M.shape),
+        f,
+        g,
+        method=method,
+        iterations=answer.iterations,
+    )
+
+
+def _answer(scaled: Scaled, backend: Backend, limit: int | None, method: str) -> Answer:
+    feasibility.require_reachable(scaled)
+    with suppress(NoPlanError):
+        return refine(scaled.a, scaled.b, scaled.M, backend, limit, method)
+    with suppress(NoPlanError):
+        a, b = feasibility.placed_marginals(scaled, backend, limit, method)
+        return refine(a, b, scaled.M, backend, limit, method)
+    raise ConvergenceError(
+        f"{method} found neither a plan nor a proof that there is none: try another method"
+    )
+
+
+def _check_limit(max_iter: object) -> None:
+    if isinstance(max_iter, bool) or not isinstance(max_iter, (int, np.integer)):
+        raise TypeError(f"`max_iter` must be an integer or None, got {max_iter!r}")
+    if max_iter < 1:
+        raise ValueError(f"`max_iter` must be at least 1, got {max_iter}")

@@ -1,0 +1,311 @@
+"""The answer to a transport problem, with the certificate that it is one.
+
+W = min ⟨M, π⟩ over plans π ≥ 0 with marginals a and b, and
+W = max Σ a_i f_i + Σ b_j g_j over potentials with f_i + g_j ≤ M_ij: any plan is an upper bound,
+any feasible pair of potentials a lower bound, and the gap between the two says how far an
+answer can be from the optimum, whoever computed it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from divkit import _check
+from divkit.emd import problem
+from divkit.emd.answer import Matrix, Vector
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Transport:
+    """A transport plan, Kantorovich potentials, and what separates them from the optimum.
+
+    Attributes
+    ----------
+    value : float
+        The cost ⟨M, π⟩ of the plan. For a cost that is a p-th power of a distance,
+        W_p is ``value ** (1 / p)``.
+    plan : scipy.sparse.csr_array, shape (n, m)
+        π, with at most n + m − 1 entries when it comes from `divkit.emd.solve`.
+    f, g : ndarray, shapes (n,) and (m,)
+        Potentials with f_i + g_j ≤ M_ij, each the c-transform of the other, shifted so that
+        both sides contribute equally to the dual value.
+    dual_value : float
+        Σ a_i f_i + Σ b_j g_j.
+    gap : float
+        ``value - dual_value``, computed from the slack on the plan's entries and not as a
+        difference of two large numbers. Rounding may leave it slightly negative.
+    primal_residual : float
+        The largest of |π1 − a|, |πᵀ1 − b|, negative entries of the plan and its mass on a
+        forbidden pair, divided by the mass.
+    dual_residual : float
+        The largest f_i + g_j − M_ij above 0, divided by the largest finite |M_ij|.
+    method : str
+        What computed it.
+    iterations : int or None
+        How many iterations that took, None where a solver does not tell.
+
+    Notes
+    -----
+    All numbers are float64, whatever came in.
+    """
+
+    value: float
+    plan: Any
+    f: Vector
+    g: Vector
+    dual_value: float
+    gap: float
+    primal_residual: float
+    dual_residual: float
+    method: str
+    iterations: int | None
+
+    def __repr__(self) -> str:
+        """Return one line with the value and its certificate."""
+        n, m = self.plan.shape
+        return (
+            f"Transport(value={self.value:.12g}, dual_value={self.dual_value:.12g}, "
+            f"gap={self.gap:.1e}, primal_residual={self.primal_residual:.1e}, "
+            f"dual_residual={self.dual_residual:.1e}, plan=<{n}x{m}, {self.plan.nnz} entries>, "
+            f"method={self.method!r})"
+        )
+
+
+def certify(
+    a: Any, b: Any, M: Any, plan: Any, f: Any, g: Any, *, method: str, iterations: int | None = None
+) -> Transport:
+    """Return the certificate of an answer, computed from the problem and the answer alone.
+
+    The potentials are made feasible and never worse: g = f^c, then f = g^c, over the atoms that
+    have mass; atoms without get the largest feasible potential, which is tight. An atom without
+    mass that no pair may reach gets 0. Nothing is done to the plan: its faults are measured.
+
+    Parameters
+    ----------
+    a, b : array_like, shapes (n,) and (m,), or None
+        Weights of equal mass; None is uniform.
+    M : array_like, shape (n, m)
+        Costs; +inf forbids a pair.
+    plan : array_like or sparse array, shape (n, m)
+        The plan, right or wrong.
+    f, g : array_like, shapes (n,) and (m,)
+        The potentials, right or wrong. The better of f and g as a start is taken.
+    method : str
+        The name to record.
+    iterations : int, optional
+        The number to record.
+
+    Raises
+    ------
+    TypeError
+        If an input is not an array of real numbers.
+    ValueError
+        If an input has the wrong shape, holds a nan, or is no transport problem; see
+        `divkit.emd.solve`.
+
+    References
+    ----------
+    Peyré and Cuturi (2019), "Computational Optimal Transport", sections 2.5, 3.1 and 3.2.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> M = [[0.0, 1.0], [1.0, 0.0]]
+    >>> t = emd.certify([0.5, 0.5], [0.5, 0.5], M, [[0.0, 0.5], [0.5, 0.0]], [0, 0], [0, 0],
+    ...                 method="a guess")
+    >>> t.value, t.dual_value, t.gap, t.primal_residual
+    (1.0, 0.0, 1.0, 0.0)
+    """
+    a, b, M = problem.read(a, b, M)
+    return certificate(
+        a,
+        b,
+        M,
+        _sparse(plan, M.shape),
+        _potential("f", f, M.shape[0]),
+        _potential("g", g, M.shape[1]),
+        method=method,
+        iterations=iterations,
+    )
+
+
+def c_transform(M: Any, f: Any) -> Vector:
+    r"""Return the largest g with f_i + g_j ≤ M_ij, the c-transform of f.
+
+    .. math:: f^c_j = \min_i M_{ij} - f_i
+
+    Forbidden pairs (M_ij = +inf) do not bind; where a whole column is forbidden, f^c_j is +inf.
+    The transform back, along the rows, is ``c_transform(M.T, g)``; f^cc ≥ f and f^ccc = f^c.
+
+    Parameters
+    ----------
+    M : array_like, shape (n, m)
+        Costs; +inf forbids a pair.
+    f : array_like, shape (n,)
+        Potential on the rows; +inf only where every pair is forbidden.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+
+    Raises
+    ------
+    TypeError
+        If an input is not an array of real numbers.
+    ValueError
+        If `M` holds a nan or −inf, or `f` has another length, a nan or −inf.
+
+    References
+    ----------
+    Peyré and Cuturi (2019), "Computational Optimal Transport", section 5.1.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> emd.c_transform([[0.0, 3.0], [1.0, 1.0]], [0.0, 0.5])
+    array([0. , 0.5])
+    """
+    M = _check.cost_matrix("M", M)
+    f = _potential("f", f, M.shape[0], infinite=True)
+    reachable = np.isfinite(M).any(axis=1)
+    if np.isinf(f[reachable]).any():
+        i = int(np.flatnonzero(reachable & np.isinf(f))[0])
+        raise ValueError(f"`f` must be finite where `M` has a finite cost, got f[{i}] = inf")
+    # A row of forbidden pairs binds nothing, and inf − inf would be nan.
+    return _transform(M, np.where(reachable, f, 0.0))
+
+
+def certificate(
+    a: Vector,
+    b: Vector,
+    M: Matrix,
+    plan: Any,
+    f: Vector,
+    g: Vector,
+    *,
+    method: str,
+    iterations: int | None,
+) -> Transport:
+    """Return `certify`'s answer for inputs that have been checked."""
+    # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
+    mass_exponent = int(np.frexp(a.sum())[1])
+    cost_exponent = int(np.frexp(problem.largest(M))[1])
+    a, b = np.ldexp(a, -mass_exponent), np.ldexp(b, -mass_exponent)
+    M = np.ldexp(M, -cost_exponent)
+    f, g = feasible(a, b, M, _start(f, -cost_exponent), _start(g, -cost_exponent))
+
+    entries = plan.tocoo()
+    rows, columns = entries.coords
+    mass = np.ldexp(entries.data, -mass_exponent)
+    cost = M[rows, columns]
+    row_error = np.bincount(rows, mass, a.size) - a
+    column_error = np.bincount(columns, mass, b.size) - b
+    wrong = [
+        np.abs(row_error).max(),
+        np.abs(column_error).max(),
+        -mass.min(initial=0.0),
+        mass.max(where=np.isinf(cost), initial=0.0),
+    ]
+    value = gap = math.inf
+    if np.isfinite(cost).all():
+        value = math.fsum(mass * cost)
+        slack = mass * (cost - f[rows] - g[columns])
+        gap = math.fsum([*slack, *(f * row_error), *(g * column_error)])
+
+    def unscaled(value: float) -> float:
+        return float(np.ldexp(value, mass_exponent + cost_exponent))
+
+    return Transport(
+        value=unscaled(value),
+        plan=plan,
+        f=np.ldexp(f, cost_exponent),
+        g=np.ldexp(g, cost_exponent),
+        dual_value=unscaled(math.fsum([*(a * f), *(b * g)])),
+        gap=unscaled(gap),
+        primal_residual=float(max(wrong) / a.sum()),
+        dual_residual=_largest_violation(M, f, g) / (problem.largest(M) or 1.0),
+        method=method,
+        iterations=iterations,
+    )
+
+
+def feasible(a: Vector, b: Vector, M: Matrix, f: Vector, g: Vector) -> tuple[Vector, Vector]:
+    """Return the better of (f^cc, f^c) and (g^c, g^cc), extended to the atoms without mass."""
+    source, sink = a > 0, b > 0
+    core = M[np.ix_(source, sink)]
+
+    def value(pair: tuple[Vector, Vector]) -> float:
+        return math.fsum([*(a[source] * pair[0]), *(b[sink] * pair[1])])
+
+    from_f = _finite(_transform(core, f[source]))
+    from_g = _finite(_transform(core.T, g[sink]))
+    pairs = (
+        (_finite(_transform(core.T, from_f)), from_f),
+        (from_g, _finite(_transform(core, from_g))),
+    )
+    f_core, g_core = _centred(a[source], b[sink], *max(pairs, key=value))
+    # First the rows against the columns with mass, then the other columns against all rows.
+    f = _finite(_transform(M[:, sink].T, g_core))
+    f[source] = f_core
+    g = _finite(_transform(M, f))
+    g[sink] = g_core
+    return f, g
+
+
+def _centred(a: Vector, b: Vector, f: Vector, g: Vector) -> tuple[Vector, Vector]:
+    """Return f + t, g − t such that both sides have the same share of the dual value."""
+    shift = (float(b @ g) - float(a @ f)) / (2 * float(a.sum()))
+    return f + shift, g - shift
+
+
+def _start(potential: Vector, exponent: int) -> Vector:
+    # Potentials that dwarf every cost hold no digit of any; they need only stay finite.
+    with np.errstate(over="ignore"):
+        return np.clip(np.ldexp(potential, exponent), -(2.0**100), 2.0**100)
+
+
+def _transform(M: Matrix, f: Vector) -> Vector:
+    transform: Vector = np.min(M - f[:, None], axis=0)
+    return transform
+
+
+def _finite(potential: Vector) -> Vector:
+    """Return 0 for an atom that no pair may reach: there every number is feasible."""
+    return np.where(np.isfinite(potential), potential, 0.0)
+
+
+def _largest_violation(M: Matrix, f: Vector, g: Vector) -> float:
+    return max(0.0, float(np.max(f[:, None] + g - M)))
+
+
+def _potential(name: str, x: Any, length: int, *, infinite: bool = False) -> Vector:
+    x = _check.real(name, x, _check.namespace(x))
+    if x.shape != (length,):
+        raise ValueError(f"`{name}` must have shape ({length},) to match `M`, got {x.shape}")
+    if infinite:
+        _check.not_nan(name, x, np)
+        if np.isneginf(x).any():
+            raise ValueError(f"`{name}` must be greater than -inf")
+    else:
+        _check.finite(name, x, np)
+    potential: Vector = x
+    return potential
+
+
+def _sparse(plan: Any, shape: tuple[int, int]) -> Any:
+    """Return `plan` as a new csr_array without stored zeros."""
+    from scipy.sparse import csr_array, issparse
+
+    if not issparse(plan):
+        plan = _check.real("plan", plan, _check.namespace(plan))
+    if plan.shape != shape:
+        raise ValueError(f"`plan` must have the shape {shape} of `M`, got {plan.shape}")
+    plan = csr_array(plan, dtype=np.float64, copy=True)
+    plan.sum_duplicates()
+    plan.eliminate_zeros()
+    _check.finite("plan", plan.data, np)
+    return plan

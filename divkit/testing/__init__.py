@@ -1,0 +1,14 @@
+"""Checks and random inputs for divergences and transport solvers, built in or a user's own.
+
+They need the extra `testing`: ``pip install 'divkit[testing]'``.
+"""
+
+from divkit.testing.distributions import distributions as distributions
+from divkit.testing.distributions import pairs as pairs
+from divkit.testing.divergences import check_divergence as check_divergence
+from divkit.testing.divergences import divergence_checks as divergence_checks
+from divkit.testing.strategies_emd import costs as costs
+from divkit.testing.strategies_emd import point_clouds as point_clouds
+from divkit.testing.strategies_emd import transport_problems as transport_problems
+from divkit.testing.transports import check_transport as check_transport
+from divkit.testing.transports import transport_checks as transport_checks
