@@ -39,7 +39,7 @@ def run() -> int:
         # The base class of usage errors is not public in every release of typer that is supported.
         if not hasattr(error, "format_message"):
             raise
-        message = " ".join(str(error.format_message()).split())
+        message = " ".join(str(error.format_message()).split()).rstrip(".")
         err.print(Text(f"divkit: {message}; see `divkit --help`"), soft_wrap=True)
         return 2
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from divkit.emd.answer import Backend, Indices, Vector
+from divkit.emd.answer import Backend, Indices, Mask, Vector
 from divkit.emd.problem import Scaled
 from divkit.emd.refine import refine
 
@@ -62,7 +62,7 @@ def _violated_cut(scaled: Scaled, f: Vector) -> str:
     allowed = np.isfinite(scaled.M)
     cuts = [f >= level for level in np.unique(f)]
 
-    def excess(sources: Indices) -> float:
+    def excess(sources: Mask) -> float:
         return float(scaled.a[sources].sum() - scaled.b[allowed[sources].any(axis=0)].sum())
 
     sources = max(cuts, key=excess)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from divkit.emd.answer import Answer, Indices, Matrix, Vector
+from divkit.emd.answer import Answer, Indices, Mask, Matrix, Vector
 
 
 class Forest(NamedTuple):
@@ -85,9 +85,7 @@ def potentials(M: Matrix, forest: Forest, f: Vector, g: Vector) -> tuple[Vector,
     return exact_f + shift[forest.tree[:n]], exact_g - shift[forest.tree[n:]]
 
 
-def _heaviest_forest(
-    n: int, m: int, rows: Indices, columns: Indices, mass: Vector
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _heaviest_forest(n: int, m: int, rows: Indices, columns: Indices, mass: Vector) -> Mask:
     """Return which arcs make up a spanning forest of maximal mass."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree
@@ -99,7 +97,7 @@ def _heaviest_forest(
 
 
 def _without_cycles(
-    M: Matrix, rows: Indices, columns: Indices, mass: Vector, inside: Indices
+    M: Matrix, rows: Indices, columns: Indices, mass: Vector, inside: Mask
 ) -> tuple[Indices, Indices, Vector]:
     n, m = M.shape
     flow: list[dict[int, float]] = [{} for _ in range(n + m)]

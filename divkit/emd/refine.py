@@ -22,7 +22,6 @@ from divkit.emd.answer import (
     Indices,
     Matrix,
     Vector,
-    limit_reached,
 )
 from divkit.emd.transport import feasible
 
@@ -51,10 +50,7 @@ def refine(
     best: _Exact | None = None
     iterations: int | None = 0
     for _ in range(ROUNDS):
-        left = None if limit is None else limit - (iterations or 0)
-        if limit is not None and left is not None and left < 1:
-            raise limit_reached(method, limit)
-        answer = backend(a, b, reduced, left)
+        answer = backend(a, b, reduced, limit)
         if iterations is not None:
             iterations = None if answer.iterations is None else iterations + answer.iterations
         now = _exact(a, b, M, answer._replace(f=f + unit * answer.f, g=g + unit * answer.g))

@@ -57,8 +57,8 @@ def solve(
         ``"cvxpy"`` the linear program through cvxpy; ``"auto"`` is POT where it is installed
         and the problem is so large that importing it pays, HiGHS elsewhere.
     max_iter : int, optional
-        The largest number of iterations (pivots of a simplex method). Running out of them is
-        an error.
+        The largest number of iterations (pivots of a simplex method) of one run of the solver.
+        Running out of them is an error.
     solver : str, optional
         cvxpy's solver; HiGHS where it is installed.
 

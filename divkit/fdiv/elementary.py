@@ -55,6 +55,25 @@ def js_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     return xp.where(close, near, far)
 
 
+def power_minus_1(p: Array, q: Array, half_log: Array, exponent: float, xp: Any) -> Array:
+    """Return (p/q)^e − 1, given ½ log(p/q)."""
+    x = 2 * exponent * half_log
+    near = xp.abs(x) < 1
+    # As a power of √p/√q: p/q may overflow, and the exponential of a large x loses digits.
+    far = (xp.sqrt(p) / xp.sqrt(q)) ** (2 * exponent) - 1
+    return xp.where(near, xp.expm1(xp.where(near, x, 0.0)), far)
+
+
+def expm1_minus(x: Array, expm1_x: Array, xp: Any) -> Array:
+    """Return eˣ − 1 − x ≥ 0, given eˣ − 1."""
+    near = xp.abs(x) < 0.5
+    small = xp.where(near, x, 0.0)
+    series = 1.0
+    for k in range(15, 2, -1):
+        series = 1 + small / k * series
+    return xp.where(near, 0.5 * small * small * series, expm1_x - x)
+
+
 def log_wright_omega(x: Array, xp: Any) -> Array:
     """Return y with y + e^y = x, so that e^y = ω(x) = W(eˣ) without the overflow of eˣ."""
     # Convex and increasing: from this side Newton's iteration falls to the root from anywhere.

@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Family, Formulas
-from divkit.fdiv.elementary import half_log_ratio, softplus
+from divkit.fdiv.elementary import expm1_minus, half_log_ratio, kl_term, power_minus_1, softplus
 
 
 @Family
@@ -41,38 +41,31 @@ def alpha(order: float = 1.5) -> Divergence:
             "fdiv.reverse_kl and fdiv.kl"
         )
     a, b = order, order - 1
-    coefficients = _series(a)
-    reach = 1 / max(1.0, abs(a), abs(b))
-
-    # Two forms of one function, each stable at the pole of the other. Both need a power of u, and
-    # u or 1 times that: with weight p or q they give the integrand.
-    exponent = b if a >= 0.5 else a
-
-    def combined(power_minus_1, weight, difference):
-        scaled = weight * (power_minus_1 / exponent)
-        return (scaled - difference) / (a if a >= 0.5 else b)
 
     def generator(u, xp):
-        return combined(xp.expm1(exponent * xp.log(u)), u if a >= 0.5 else 1.0, u - 1)
+        # Two forms of one function, each stable at the pole of the other.
+        if a >= 0.5:
+            return (u * (xp.expm1(b * xp.log(u)) / b) - (u - 1)) / a
+        return (xp.expm1(a * xp.log(u)) / a - (u - 1)) / b
 
     def derivative(u, xp):
         return xp.expm1(b * xp.log(u)) / b
 
     def integrand(p, q, difference, xp):
+        # h_α(p, q) = h_{1−α}(q, p): with an order of at least ½ no pole is near.
+        if a >= 0.5:
+            return stable(p, q, difference, a, b, xp)
+        return stable(q, p, -difference, -b, -a, xp)
+
+    def stable(p, q, difference, a, b, xp):
         half_log = half_log_ratio(p, q, difference, xp)
         log_u = 2 * half_log
-        near = xp.abs(log_u) < reach
-        small = xp.where(near, log_u, 0.0)
-        series = 0.0
-        for c in coefficients:
-            series = series * small + c
-        x = exponent * log_u
-        # As a power of √p/√q: p/q may overflow, and the exponential of a large x loses digits.
-        power = (xp.sqrt(p) / xp.sqrt(q)) ** (2 * exponent) - 1
-        gentle = xp.abs(x) < 1
-        power = xp.where(gentle, xp.expm1(xp.where(gentle, x, 0.0)), power)
-        far = combined(power, p if a >= 0.5 else q, difference)
-        return xp.where(near, q * small * small * series, far)
+        power = power_minus_1(p, q, half_log, b, xp)
+        # α h = p (u^{α−1} − 1)/(α−1) − (p − q), and close to the diagonal, where that cancels,
+        # KL and the rest of the power beyond its first order.
+        near = kl_term(p, q, difference, xp) + p * (expm1_minus(b * log_u, power, xp) / b)
+        far = p * (power / b) - difference
+        return xp.where(xp.abs(log_u) < 1, near, far) / a
 
     def conjugate(t, xp):
         base = xp.where(b * t > -1, b * t, -1.0)
@@ -120,10 +113,3 @@ def alpha(order: float = 1.5) -> Divergence:
         adjoint_of=lambda: alpha(-b),
         citation="Amari (1985); Nowozin, Cseke & Tomioka (2016), Tables 5 and 6",
     )
-
-
-def _series(a: float) -> list[float]:
-    """Return c_k, k falling, of f(eˡ) = l² Σ c_k lᵏ: c_k = (1 + α + … + α^k) / (k+2)!."""
-    return [
-        math.fsum(a**j for j in range(k + 1)) / math.factorial(k + 2) for k in range(22, -1, -1)
-    ]
