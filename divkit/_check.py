@@ -242,7 +242,7 @@ def cost_matrix(name: str, M: Array) -> Array:
         raise ValueError(
             f"`{name}` must be a matrix with at least one row and one column, got shape {M.shape}"
         )
-    _all(name, M, ~np.isnan(M) & (M != -np.inf), "finite, or +inf for a forbidden pair", np)
+    _all(name, M, ~np.isnan(M) & ~np.isneginf(M), "finite, or +inf for a forbidden pair", np)
     too_large = np.ldexp(1.0, _LARGEST_EXPONENT)
     if np.max(np.abs(M), where=np.isfinite(M), initial=0.0) > too_large:
         raise ValueError(

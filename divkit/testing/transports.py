@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from divkit.testing.checks import Identity, bound_checks
-from divkit.testing.strategies_emd import Matrix, Problem, Vector, transport_problems
+from divkit.testing.problems import Matrix, Problem, Vector, transport_problems
 
 # (a, b, M) -> an object with `plan` (dense or sparse), `f`, `g` and `value`.
 Solver = Callable[[Vector, Vector, Matrix], Any]

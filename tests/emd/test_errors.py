@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from divkit import emd
+from divkit.emd.answer import NoPlanError
 
 M = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]])
 A = np.array([0.5, 0.5])
@@ -170,3 +172,42 @@ def test_wrong_answers_of_a_backend_are_errors(monkeypatch):
     monkeypatch.setattr(ot, "emd", truncated)
     with pytest.raises(emd.ConvergenceError, match=r"pot left a gap .* and an error of 2"):
         emd.solve([0.7, 0.3], [0.3, 0.7], [[0.0, 1.0], [1.0, 0.0]], "pot")
+
+
+def test_a_backend_that_cannot_tell_is_an_error(monkeypatch):
+    def cannot_tell(a, b, M, limit):
+        raise NoPlanError
+
+    monkeypatch.setitem(sys.modules["divkit.emd.solve"]._SOLVERS, "highs", cannot_tell)
+    with pytest.raises(emd.ConvergenceError, match=r"highs found neither a plan nor a proof"):
+        emd.solve(A, B, M, "highs")
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("Numerical trouble", r"HiGHS found no optimum: Numerical trouble"),
+        ("infeasible", "neither"),
+    ],
+)
+def test_highs_that_gives_up_is_an_error(monkeypatch, message, error):
+    result = SimpleNamespace(status=4, message=message)
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *args, **options: result)
+    with pytest.raises(emd.ConvergenceError, match=error):
+        emd.solve(A, B, M, "highs")
+
+
+def test_cvxpy_that_gives_up_is_an_error(monkeypatch):
+    cp = pytest.importorskip("cvxpy")
+
+    def gives_up(self, **options):
+        raise cp.error.SolverError("out of luck")
+
+    monkeypatch.setattr(cp.Problem, "solve", gives_up)
+    with pytest.raises(emd.ConvergenceError, match=r"cvxpy's \w+ found no optimum: out of luck"):
+        emd.solve(A, B, M, "cvxpy")
+    # Nothing was solved, and the status says so.
+    monkeypatch.setattr(cp.Problem, "solve", lambda self, **options: None)
+    monkeypatch.setattr(cp.Problem, "status", "user_limit")
+    with pytest.raises(emd.ConvergenceError, match=r"found no optimum: status user_limit"):
+        emd.solve(A, B, M, "cvxpy")

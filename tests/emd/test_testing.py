@@ -19,7 +19,7 @@ NAMES = [identity.name for identity in TRANSPORT_IDENTITIES]
 @pytest.mark.parametrize("name", NAMES)
 def test_identities_hold(solver, name):
     run = dict(transport_checks(solver))[name]
-    run(12)
+    run(10)
 
 
 def solved(a, b, M):
