@@ -17,6 +17,8 @@ def evaluate(
     D: Divergence, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool
 ) -> Array:
     """Return D(P‖Q); see `Divergence.__call__`."""
+    if _is_large(p, q, axis) and (value := _fused(D, p, q, axis, normalize)) is not None:
+        return np.expand_dims(value, axis) if keepdims else value
     pair = _pair(p, q, axis, normalize, _check.namespace(p, q))
     with np.errstate(all="ignore"):  # infinities are answers here
         value = _integral(D, pair) / pair.mass + D.at_one
@@ -110,6 +112,40 @@ def _pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> _Pair:
         # A subnormal mass must not vanish by rounding: zero is another thing than small.
         q = xp.where(positive & (q == 0), 5e-324, q)
     return _Pair(p, q, difference, p_mass[0], position, dtype, xp)
+
+
+# From this size on a compiled loop is worth its compilation, a second once per divergence.
+_LARGE = 1 << 18
+
+
+def _is_large(p: Array, q: Array, axis: int) -> bool:
+    return (
+        isinstance(p, np.ndarray)
+        and isinstance(q, np.ndarray)
+        and p.size >= _LARGE
+        and p.shape == q.shape
+        and p.dtype == q.dtype
+        and p.dtype in (np.float64, np.float32)
+        and isinstance(axis, int)
+        and -p.ndim <= axis < p.ndim
+    )
+
+
+def _fused(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Array | None:
+    """Return D(P‖Q) by the compiled loop; None for what the generic path must compute or refuse."""
+    from divkit.fdiv import fused
+
+    tolerance = _check.rounding(p, q) ** 0.5
+    p, q = np.moveaxis(p, axis, -1), np.moveaxis(q, axis, -1)
+    rows = [np.ascontiguousarray(x).reshape(-1, x.shape[-1]) for x in (p, q)]
+    found = fused.integral(D, *rows)
+    if found is None:
+        return None
+    excess, p_mass, q_mass = found
+    if not normalize:
+        _check.equal_mass(p_mass.reshape(p.shape[:-1]), q_mass.reshape(p.shape[:-1]), tolerance, np)
+    value = (D.at_one + excess / p_mass).reshape(p.shape[:-1])
+    return value.astype(_check.result_dtype(np, p), copy=False)[()]
 
 
 def _integral(D: Divergence, pair: _Pair) -> Array:

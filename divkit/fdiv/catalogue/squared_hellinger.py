@@ -12,8 +12,7 @@ def derivative(u, xp):
 
 
 def integrand(p, q, difference, xp):
-    root = difference / (xp.sqrt(p) + xp.sqrt(q))
-    return root * root
+    return difference * (difference / (p + q + 2 * xp.sqrt(p * q)))  # (√p−√q)² = (p−q)²/(√p+√q)²
 
 
 def conjugate(t, xp):

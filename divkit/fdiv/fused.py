@@ -1,0 +1,209 @@
+"""One pass over p and q in a compiled loop, generated from any record's integrand.
+
+The pass checks the entries, adds up both masses and sums the integrand. It releases the GIL, and
+large inputs are cut into pieces for plain threads: no runtime of its own is left spinning beside
+BLAS, and nothing breaks in a forked process.
+"""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from types import CellType, FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit.fdiv import elementary, simd
+from divkit.fdiv.divergence import Divergence
+
+Array = NDArray[Any]
+
+BLOCK = 1024  # entries added up in one go: short enough that a plain sum keeps its digits
+PER_THREAD = 1 << 18  # entries that are worth a thread
+SMALLEST = 1e-300  # a smaller entry, but for 0, is left to the generic path
+# What is added up in a block.
+INTEGRAND, P_MASS, Q_MASS, DIFFERENCE, P_ALONE, Q_ALONE, REFUSED, COLUMNS = range(8)
+
+
+def integral(D: Divergence, p: Array, q: Array) -> tuple[Array, Array, Array] | None:
+    """Return ∫h of p and q·(mass p/mass q), mass p and mass q; None if this is not for the loop.
+
+    Parameters
+    ----------
+    D : Divergence
+        Whose integrand is summed.
+    p, q : array, shape (rows, n), float32 or float64, C order
+        Measures of positive mass.
+
+    Returns
+    -------
+    excess, p_mass, q_mass : array, shape (rows,)
+        D(P‖Q) = f(1) + excess / p_mass. None where an entry is not a finite normal number ≥ 0, a
+        mass is 0 or out of the ordinary, or the integrand cannot be compiled: the generic path
+        finds the words or the number.
+    """
+    kernel = _kernel(D)
+    if kernel is None:
+        return None
+    ones, nought = np.ones(len(p)), np.zeros(len(p))
+    sums = _run(kernel, p, q, ones, nought)
+    p_mass, q_mass = sums[:, P_MASS], sums[:, Q_MASS]
+    ordinary = (np.minimum(p_mass, q_mass) > 1e-100) & (np.maximum(p_mass, q_mass) < 1e100)
+    # A nan or an infinity among the entries shows in the masses.
+    if sums[:, REFUSED].any() or not ordinary.all():
+        return None
+    excess, mismatch = _excess(D, sums), sums[:, DIFFERENCE] / q_mass
+    curvature = _curvature(D)
+    scale = ones
+    if np.abs(mismatch).max() > 1e-14:
+        scale = p_mass / q_mass
+        sums = _run(kernel, p, q, scale, nought)
+        excess, mismatch = _excess(D, sums), sums[:, DIFFERENCE] / sums[:, Q_MASS]
+    if np.isfinite(curvature):
+        # The masses still differ by some roundings, which count when p ≈ q: F(c) = ∫h(p, cq) at
+        # c = 1 + δ is F(1) − ½ f″(1) δ² mass, up to δ·F.
+        excess = np.maximum(excess - 0.5 * curvature * mismatch**2 * p_mass, 0.0)
+    elif (np.abs(mismatch) > 1e-15 * excess / p_mass).any():
+        # Where f has a kink at 1 the effect is of first order: put the rest of the factor in.
+        excess = _excess(D, _run(kernel, p, q, scale, scale * mismatch))
+    return excess, p_mass, q_mass
+
+
+def _excess(D: Divergence, sums: Array) -> Array:
+    excess = sums[:, INTEGRAND].copy()
+    for column, limit in (
+        (Q_ALONE, D.at_zero - D.at_one + D.derivative_at_one),
+        (P_ALONE, D.slope - D.derivative_at_one),
+    ):
+        alone = sums[:, column]
+        excess[alone > 0] += limit * alone[alone > 0]
+    return excess
+
+
+def _run(kernel: Any, p: Array, q: Array, scale: Array, rest: Array) -> Array:
+    """Return the sums of every row, the work cut into pieces for threads."""
+    rows, n = p.shape
+    blocks = -(-n // BLOCK)
+    out = np.empty((rows * blocks, COLUMNS))
+    threads = min(numba.config.NUMBA_NUM_THREADS, max(1, p.size // PER_THREAD))
+    if threads == 1:
+        kernel(p, q, scale, rest, 0, rows * blocks, out)
+    else:
+        cuts = np.linspace(0, rows * blocks, threads + 1).astype(int)
+        with ThreadPoolExecutor(threads) as pool:
+            list(
+                pool.map(
+                    lambda i: kernel(p, q, scale, rest, cuts[i], cuts[i + 1], out), range(threads)
+                )
+            )
+    sums: Array = out.reshape(rows, blocks, COLUMNS).sum(axis=1)
+    return sums
+
+
+@functools.lru_cache(maxsize=256)
+def _kernel(D: Divergence) -> Any:
+    """Return the loop for `D`; None if its integrand is beyond the compiler."""
+    try:
+        integrand = compiled(D.formulas.integrand)
+        kernel = _loop(integrand)
+        tiny = np.ones((1, 1))
+        kernel(tiny, tiny, np.ones(1), np.zeros(1), 0, 1, np.empty((1, COLUMNS)))
+    except (numba.core.errors.NumbaError, NotImplementedError, AttributeError):
+        return None
+    return kernel
+
+
+def _loop(integrand: Any) -> Any:
+    @numba.njit(nogil=True, fastmath=simd.FLAGS | {"reassoc"}, error_model="numpy")
+    def kernel(p, q, scale, rest, start, stop, out):  # type: ignore[no-untyped-def]
+        n = p.shape[1]
+        blocks = (n + BLOCK - 1) // BLOCK
+        smallest = simd.bits(SMALLEST)
+        for task in range(start, stop):
+            row = task // blocks
+            first = (task - row * blocks) * BLOCK
+            c, d = scale[row], rest[row]
+            x, y = p[row, first : first + BLOCK], q[row, first : first + BLOCK]
+            total = p_mass = q_mass = difference = p_alone = q_alone = 0.0
+            least = smallest
+            for j in range(x.size):
+                a, b = np.float64(x[j]), np.float64(y[j])
+                # As integers, bits order positive numbers and put negative ones below them all.
+                least = min(least, min(simd.bits(a), simd.bits(b)))
+                delta = simd.fma(-c, b, a) - d * b
+                p_mass += a
+                difference += delta
+                total += integrand(a, c * b, delta, simd)
+            q_mass = (p_mass - difference) / (c + d)
+            refused = 0
+            if least < smallest:  # an entry is 0, or worse: once more, with care
+                total = p_mass = q_mass = difference = 0.0
+                for j in range(x.size):
+                    a, b = np.float64(x[j]), np.float64(y[j])
+                    refused += not ((a == 0 or a >= SMALLEST) and (b == 0 or b >= SMALLEST))
+                    delta = simd.fma(-c, b, a) - d * b
+                    p_mass += a
+                    q_mass += b
+                    difference += delta
+                    if a > 0 and b > 0:
+                        total += integrand(a, c * b, delta, simd)
+                    elif a > 0:
+                        p_alone += a
+                    else:
+                        q_alone += c * b
+            out[task, INTEGRAND] = total
+            out[task, P_MASS] = p_mass
+            out[task, Q_MASS] = q_mass
+            out[task, DIFFERENCE] = difference
+            out[task, P_ALONE] = p_alone
+            out[task, Q_ALONE] = q_alone
+            out[task, REFUSED] = refused
+
+    return kernel
+
+
+@functools.lru_cache(maxsize=256)
+def _curvature(D: Divergence) -> float:
+    """Return f″(1), infinite where f has a kink there."""
+    steps = np.array([2.0**-30, 2.0**-31])
+    ones = np.ones(2)
+    h = D.formulas.integrand(ones, ones - steps, steps, np)
+    coarse, fine = 2 * h / steps**2
+    return float(fine) if abs(coarse - fine) < 1e-6 * abs(fine) else np.inf
+
+
+def compiled(formula: Any) -> Any:
+    """Return `formula` for compiled code, and with it every function that it refers to.
+
+    Functions of `elementary` become those of `simd`, which compute the same.
+    """
+    return _compiled(formula, {})
+
+
+def _compiled(function: Any, done: dict[Any, Any]) -> Any:
+    if function in done:
+        return done[function]
+    name = function.__name__
+    if getattr(elementary, name, None) is function:
+        return getattr(simd, name)
+
+    def convert(value: Any) -> Any:
+        return _compiled(value, done) if isinstance(value, FunctionType) else value
+
+    names = _names(function.__code__)
+    outer = {k: convert(v) for k, v in function.__globals__.items() if k in names}
+    cells = tuple(CellType(convert(cell.cell_contents)) for cell in function.__closure__ or ())
+    copy = FunctionType(function.__code__, outer, name, function.__defaults__, cells)
+    done[function] = simd.inlined(copy)
+    return done[function]
+
+
+def _names(code: Any) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if hasattr(constant, "co_names"):
+            names |= _names(constant)
+    return names

@@ -1,0 +1,201 @@
+"""The elementary functions of the fused loops, in a form that a compiler can vectorise.
+
+A call to a mathematical library ends a vector loop; shifts, one division and a polynomial do not.
+The module is the `xp` of the loops. It has its own versions of the functions of `elementary`,
+which get by with fewer divisions because they may look at the bits of a number.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+# No flag that would let the compiler assume away nan, infinity or an exact difference.
+FLAGS = {"contract", "nsz"}
+inlined = numba.njit(forceinline=True, fastmath=FLAGS, error_model="numpy")
+
+HALF_LOG2 = 0.34657359027997264
+LOG2_HIGH, LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+ONE_BITS = 1023 << 52
+
+
+@intrinsic
+def bits(typing_context: Any, x: Any) -> Any:
+    """Return the 64 bits of a double as an integer."""
+    signature = types.int64(types.float64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return signature, generate
+
+
+@intrinsic
+def from_bits(typing_context: Any, x: Any) -> Any:
+    """Return the double with these 64 bits."""
+    signature = types.float64(types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return signature, generate
+
+
+@intrinsic
+def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
+    """Return x · y + z with one rounding."""
+    signature = types.float64(types.float64, types.float64, types.float64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return signature, generate
+
+
+@inlined
+def where(condition, a, b):
+    return a if condition else b
+
+
+@inlined
+def abs(x):
+    return math.fabs(x)
+
+
+@inlined
+def sqrt(x):
+    return math.sqrt(x)
+
+
+@inlined
+def sign(x):
+    return 1.0 if x > 0 else (-1.0 if x < 0 else 0.0)
+
+
+# Coefficients of near-minimax polynomials (mpmath.chebyfit); what they leave, relative to the
+# function that they serve, is at most 5e-17.
+@inlined
+def _atanh_tail(z):
+    """Return atanh(x)/x − 1 = z/3 + z²/5 + … for z = x² ≤ 0.0401."""
+    s = 0.09092305123147032 + z * (0.07641851876201573 + z * 0.07559243554362285)
+    s = 0.14285714418022774 + z * (0.11111091388337241 + z * s)
+    return z * (0.3333333333333347 + z * (0.19999999999667778 + z * s))
+
+
+@inlined
+def _short_atanh_tail(z):
+    """Return atanh(x)/x − 1 for z = x² ≤ 0.0196."""
+    s = 0.11111203292386801 + z * (0.09081883281554197 + z * 0.08097363876788825)
+    s = 0.2000000000071413 + z * (0.1428571386116507 + z * s)
+    return z * (0.33333333333333137 + z * s)
+
+
+@inlined
+def _reduced(p, q, difference):
+    """Return k and x = (p − 2ᵏq)/(p + 2ᵏq) with |x| ≤ 1/5, so that log(p/q) = k log 2 + 2 atanh x.
+
+    The difference of the bits is log₂(p/q) within 0.09, as they are linear between powers of 2.
+    """
+    k = (bits(p) - bits(q) + (1 << 51)) >> 52
+    scaled = from_bits(bits(q) + (k << 52))
+    rest = difference if k == 0 else p - scaled
+    return k, rest / (p + scaled)
+
+
+@inlined
+def half_log_ratio(p, q, difference, xp):
+    k, x = _reduced(p, q, difference)
+    return k * HALF_LOG2 + (x + x * _atanh_tail(x * x))
+
+
+@inlined
+def kl_term(p, q, difference, xp):
+    k, x = _reduced(p, q, difference)
+    tail = x * _atanh_tail(x * x)
+    # Close together (k = 0) x is (p−q)/(p+q) itself.
+    near = difference * (x + tail) + (p + q) * tail
+    far = 2 * p * (k * HALF_LOG2 + (x + tail)) - difference
+    return near if k == 0 else far
+
+
+@inlined
+def js_term(p, q, difference, xp):
+    k, x = _reduced(p, q, difference)
+    z = x * x
+    # x atanh(x) + ½ log(1−x²) = ½ Σ zʲ / (j(2j−1))
+    s = 0.01515411771283237 + z * (0.010913237708365877 + z * 0.00946725724535559)
+    s = 0.06666666666412939 + z * (0.03571428621920764 + z * (0.022222172962320923 + z * s))
+    near = 0.25 * (p + q) * z * (1.0 + z * (0.16666666666667151 + z * s))
+    A = k * HALF_LOG2 + (x + x * _atanh_tail(z))
+    smaller = p if difference < 0 else q
+    larger = q if difference < 0 else p
+    # log(m/larger) for m = (p+q)/2, between ½ and 7/8 of it here, from the middle √(7/16).
+    middle = 1.3228756555322954 * larger
+    y = ((p + q) - middle) / ((p + q) + middle)
+    log_m = -0.41333928659223396 + 2 * (y + y * _short_atanh_tail(y * y))
+    far = -0.5 * (p + q) * log_m - smaller * math.fabs(A)
+    return near if k == 0 else far
+
+
+@inlined
+def _exp_parts(x):
+    """Return k and expm1(r) with x = k log 2 + r, |r| ≤ ½ log 2."""
+    x = min(max(x, -745.0), 710.0)
+    k = math.floor(x * 1.4426950408889634 + 0.5)
+    r = (x - k * LOG2_HIGH) - k * LOG2_LOW
+    s = 2.7557268479724004e-06 + r * (2.7620076242527254e-07 + r * 2.510037611136142e-08)
+    s = 0.0013888888917197209 + r * (0.00019841269863040922 + r * (2.4801521321606647e-05 + r * s))
+    s = 0.16666666666666669 + r * (0.041666666666624164 + r * (0.008333333333330065 + r * s))
+    return k, r + r * r * (0.5000000000000001 + r * s)
+
+
+@inlined
+def _power_of_2(k):
+    whole = int(k)
+    half = whole >> 1
+    return from_bits((half << 52) + ONE_BITS) * from_bits(((whole - half) << 52) + ONE_BITS)
+
+
+@inlined
+def exp(x):
+    k, small = _exp_parts(x)
+    scale = _power_of_2(k)
+    return scale + scale * small
+
+
+@inlined
+def expm1(x):
+    k, small = _exp_parts(x)
+    scale = _power_of_2(k)
+    return (scale - 1) + scale * small
+
+
+@inlined
+def log(x):
+    return 2 * half_log_ratio(x, 1.0, x - 1.0, 0)
+
+
+@inlined
+def log1p(x):
+    u = 1 + x
+    # What 1 + x drops, put back to first order.
+    return log(u) + ((x - (u - 1)) / u if x < 1 else 0.0)
+
+
+@inlined
+def power_minus_1(p, q, half_log, exponent, xp):
+    return expm1(2 * exponent * half_log)
+
+
+@inlined
+def expm1_minus(x, expm1_x, xp):
+    s = 2.505194670972162e-08 + x * (2.0962955815976076e-09 + x * 1.6116496514371548e-10)
+    s = 2.4801587616145414e-05 + x * (2.755731943362024e-06 + x * (2.7557076636642725e-07 + x * s))
+    s = 0.008333333333333360 + x * (0.001388888888870455 + x * (0.00019841269841146993 + x * s))
+    series = x * x * (0.5 + x * (0.16666666666666666 + x * (0.04166666666666706 + x * s)))
+    return series if math.fabs(x) < 0.5 else expm1_x - x
