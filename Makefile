@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BENCH ?=
+QUICK ?=
 
 .PHONY: demo test lint bench docs clean
 
@@ -18,7 +19,8 @@ lint: .venv/dev
 	$(BIN)/mypy
 
 bench: .venv/bench
-	cd benchmarks && ../$(BIN)/asv run --python=same --show-stderr $(if $(BENCH),--bench $(BENCH),)
+	cd benchmarks && ../$(BIN)/asv machine --yes && \
+	  ../$(BIN)/asv run --python=same --show-stderr $(if $(BENCH),--bench '$(BENCH)',) $(if $(QUICK),--quick,)
 
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
