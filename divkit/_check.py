@@ -99,7 +99,7 @@ def at_least(name: str, x: Array, least: float, xp: Any) -> None:
 def is_integer(x: Array) -> bool:
     """Return whether `x` holds integers, as counts do."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
-    return "int" in str(dtype)
+    return dtype.kind in "iu" if isinstance(dtype, np.dtype) else "int" in str(dtype)
 
 
 def atoms_last(name: str, x: Array, axis: int, xp: Any) -> Array:
@@ -211,7 +211,10 @@ def _library(x: Array) -> str:
 
 def _float_bits(x: Array) -> int:
     """Return the width of a float array's entries, 0 for integers and plain sequences."""
-    dtype = str(getattr(x, "dtype", ""))
+    dtype = getattr(x, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        return 8 * dtype.itemsize if dtype.kind == "f" else 0
+    dtype = str(dtype)
     if "float" not in dtype:
         return 0
     return 16 if "float16" in dtype else 32 if "float32" in dtype else 64

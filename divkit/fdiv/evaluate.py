@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from divkit import _check
 from divkit._check import Array
+from divkit.fdiv import scalar
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.exact import difference_of_scaled, exact_sum, quotient
 
@@ -17,7 +20,10 @@ def evaluate(
     D: Divergence, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool
 ) -> Array:
     """Return D(P‖Q); see `Divergence.__call__`."""
-    if _is_large(p, q, axis) and (value := _fused(D, p, q, axis, normalize)) is not None:
+    value = _small(D, p, q, axis)
+    if value is None:
+        value = _large(D, p, q, axis, normalize)
+    if value is not None:
         return np.expand_dims(value, axis) if keepdims else value
     pair = _pair(p, q, axis, normalize, _check.namespace(p, q))
     with np.errstate(all="ignore"):  # infinities are answers here
@@ -38,6 +44,13 @@ def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) ->
         u = xp.where((p > 0) & (q == 0), np.inf, u)
         u = xp.where((p == 0) & (q == 0), 1.0, u)
         T = xp.astype(D.derivative(u), pair.dtype)
+        if D.slope < np.inf:
+            # Nor may rounding carry it to the end of the domain of f*, or past it.
+            narrow = np.float32 if pair.dtype == xp.float32 else np.float64
+            end = narrow(D.slope)
+            if float(end) > D.slope or not math.isfinite(D.conjugate_at_slope):
+                end = np.nextafter(end, narrow(-np.inf))
+            T = xp.where((q > 0) & (float(end) < T), xp.asarray(float(end), dtype=pair.dtype), T)
     return xp.moveaxis(T, -1, pair.axis)
 
 
@@ -114,38 +127,57 @@ def _pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> _Pair:
     return _Pair(p, q, difference, p_mass[0], position, dtype, xp)
 
 
-# From this size on a compiled loop is worth its compilation, a second once per divergence.
-_LARGE = 1 << 18
+# Up to this many atoms a loop over plain numbers is done before arrays are set up.
+_SMALL = 64
+
+# A divergence is compiled, which takes about a second, when the arrays have spent as much on it:
+# on so many atoms, a call counting as some more for its overhead.
+_COMPILE_AFTER, _PER_CALL = 1 << 22, 1 << 11
+_spent: WeakKeyDictionary[Divergence, int] = WeakKeyDictionary()
 
 
-def _is_large(p: Array, q: Array, axis: int) -> bool:
-    return (
-        isinstance(p, np.ndarray)
-        and isinstance(q, np.ndarray)
-        and p.size >= _LARGE
+def _small(D: Divergence, p: Array, q: Array, axis: int) -> Array | None:
+    """Return D(P‖Q) by a loop over plain numbers; None where that does not serve."""
+    if type(p) is np.ndarray and type(q) is np.ndarray:
+        if not (p.ndim == q.ndim == 1 and p.dtype == q.dtype == np.float64 and p.size <= _SMALL):
+            return None
+        p, q = p.tolist(), q.tolist()
+    elif not (type(p) is type(q) is list and len(p) <= _SMALL and {*map(type, p + q)} == {float}):
+        return None
+    if not (0 < len(p) == len(q) and type(axis) is int and axis in (0, -1)):
+        return None
+    found = scalar.integral(D, p, q)
+    return None if found is None else np.float64(D.at_one + found[0] / found[1])
+
+
+def _large(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Array | None:
+    """Return D(P‖Q) by the compiled loop; None where that does not serve."""
+    if not (
+        type(p) is type(q) is np.ndarray
+        and p.size > _SMALL
         and p.shape == q.shape
         and p.dtype == q.dtype
         and p.dtype in (np.float64, np.float32)
-        and isinstance(axis, int)
+        and type(axis) is int
         and -p.ndim <= axis < p.ndim
-    )
-
-
-def _fused(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Array | None:
-    """Return D(P‖Q) by the compiled loop; None for what the generic path must compute or refuse."""
+    ):
+        return None
+    _spent[D] = _spent.get(D, 0) + p.size + _PER_CALL
+    if _spent[D] < _COMPILE_AFTER:
+        return None
     from divkit.fdiv import fused
 
-    tolerance = _check.rounding(p, q) ** 0.5
+    dtype, tolerance = p.dtype, _check.rounding(p) ** 0.5
     p, q = np.moveaxis(p, axis, -1), np.moveaxis(q, axis, -1)
+    shape = p.shape[:-1]
     rows = [np.ascontiguousarray(x).reshape(-1, x.shape[-1]) for x in (p, q)]
     found = fused.integral(D, *rows)
     if found is None:
         return None
-    excess, p_mass, q_mass = found
+    excess, p_mass, q_mass = (part.reshape(shape) for part in found)
     if not normalize:
-        _check.equal_mass(p_mass.reshape(p.shape[:-1]), q_mass.reshape(p.shape[:-1]), tolerance, np)
-    value = (D.at_one + excess / p_mass).reshape(p.shape[:-1])
-    return value.astype(_check.result_dtype(np, p), copy=False)[()]
+        _check.equal_mass(p_mass, q_mass, tolerance, np)
+    return np.asarray(D.at_one + excess / p_mass, dtype=dtype)[()]
 
 
 def _integral(D: Divergence, pair: _Pair) -> Array:

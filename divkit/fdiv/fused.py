@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from types import CellType, FunctionType
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.fdiv import elementary, simd
+from divkit.fdiv import simd
 from divkit.fdiv.divergence import Divergence
+from divkit.fdiv.rebind import rebind
 
 Array = NDArray[Any]
 
@@ -107,8 +107,7 @@ def _run(kernel: Any, p: Array, q: Array, scale: Array, rest: Array) -> Array:
 def _kernel(D: Divergence) -> Any:
     """Return the loop for `D`; None if its integrand is beyond the compiler."""
     try:
-        integrand = compiled(D.formulas.integrand)
-        kernel = _loop(integrand)
+        kernel = _loop(rebind(D.formulas.integrand, simd, simd.inlined))
         tiny = np.ones((1, 1))
         kernel(tiny, tiny, np.ones(1), np.zeros(1), 0, 1, np.empty((1, COLUMNS)))
     except (numba.core.errors.NumbaError, NotImplementedError, AttributeError):
@@ -173,37 +172,3 @@ def _curvature(D: Divergence) -> float:
     h = D.formulas.integrand(ones, ones - steps, steps, np)
     coarse, fine = 2 * h / steps**2
     return float(fine) if abs(coarse - fine) < 1e-6 * abs(fine) else np.inf
-
-
-def compiled(formula: Any) -> Any:
-    """Return `formula` for compiled code, and with it every function that it refers to.
-
-    Functions of `elementary` become those of `simd`, which compute the same.
-    """
-    return _compiled(formula, {})
-
-
-def _compiled(function: Any, done: dict[Any, Any]) -> Any:
-    if function in done:
-        return done[function]
-    name = function.__name__
-    if getattr(elementary, name, None) is function:
-        return getattr(simd, name)
-
-    def convert(value: Any) -> Any:
-        return _compiled(value, done) if isinstance(value, FunctionType) else value
-
-    names = _names(function.__code__)
-    outer = {k: convert(v) for k, v in function.__globals__.items() if k in names}
-    cells = tuple(CellType(convert(cell.cell_contents)) for cell in function.__closure__ or ())
-    copy = FunctionType(function.__code__, outer, name, function.__defaults__, cells)
-    done[function] = simd.inlined(copy)
-    return done[function]
-
-
-def _names(code: Any) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if hasattr(constant, "co_names"):
-            names |= _names(constant)
-    return names

@@ -72,7 +72,7 @@ def test_what_the_loop_leaves_to_the_generic_path(bad):
 
 
 def test_large_inputs_take_the_loop_and_errors_stay_the_same(monkeypatch):
-    monkeypatch.setattr(evaluate, "_LARGE", 100)
+    monkeypatch.setattr(evaluate, "_COMPILE_AFTER", 0)
     rng = np.random.default_rng(3)
     p, q = rng.random((4, 50, 3)), rng.random((4, 50, 3))
     taken = []

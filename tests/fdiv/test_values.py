@@ -149,3 +149,18 @@ def test_the_critic_stays_finite_where_the_ratio_is_beyond_a_double():
     T = fdiv.kl.witness(p, q)
     assert np.isfinite(T).all()
     assert fdiv.kl(p, q) > fdiv.kl.bound(p, q, T) > 300
+
+
+@pytest.mark.parametrize(
+    "D",
+    [*fdiv.CATALOGUE.values(), *map(fdiv.alpha, (-0.5, 0.3)), fdiv.weighted_jensen_shannon(0.9)],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_witness_stays_inside_the_domain_at_any_ratio(D, dtype):
+    for tiny in (1e-3, 1e-8, 1e-15, 1e-18, 1e-30):
+        p, q = np.array([0.5, 0.5], dtype=dtype), np.array([tiny, 1 - tiny], dtype=dtype)
+        bound = D.bound(p, q, D.witness(p, q))
+        value = D(p, q)
+        assert np.isfinite(bound) or value > 1e30
+        assert bound <= value * (1 + 1e-6) + 1e-6

@@ -2,8 +2,9 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Family, Formulas
+from divkit.fdiv.divergence import Divergence, Formulas
 from divkit.fdiv.elementary import expm1_minus, half_log_ratio, kl_term, power_minus_1, softplus
+from divkit.fdiv.family import Family
 
 
 @Family
@@ -25,8 +26,8 @@ def alpha(order: float = 1.5) -> Divergence:
 
     References
     ----------
-    .. [1] S. Amari, "Differential-Geometrical Methods in Statistics", Springer 1985.
-    .. [2] Nowozin, Cseke & Tomioka (2016), Tables 5 and 6.
+    Amari (1985), "Differential-Geometrical Methods in Statistics"; Nowozin, Cseke & Tomioka
+    (2016), Tables 5 and 6.
 
     Examples
     --------
@@ -41,6 +42,7 @@ def alpha(order: float = 1.5) -> Divergence:
             "fdiv.reverse_kl and fdiv.kl"
         )
     a, b = order, order - 1
+    slope = -1 / b if a < 1 else math.inf
 
     def generator(u, xp):
         # Two forms of one function, each stable at the pole of the other.
@@ -67,13 +69,18 @@ def alpha(order: float = 1.5) -> Divergence:
         far = p * (power / b) - difference
         return xp.where(xp.abs(log_u) < 1, near, far) / a
 
+    def log_base(t, xp):
+        """Return log(1 + (α−1) t), −inf where that would be negative."""
+        late = t > 0.5 * slope  # never, where the slope is infinite
+        end = xp.log(-b * xp.where(late, slope - t, 1.0))
+        start = xp.where(late, 0.0, b * t)
+        return xp.where(late, end, xp.log1p(xp.where(start > -1, start, -1.0)))
+
     def conjugate(t, xp):
-        base = xp.where(b * t > -1, b * t, -1.0)
-        return xp.expm1((a / b) * xp.log1p(base)) / a
+        return xp.expm1((a / b) * log_base(t, xp)) / a
 
     def ratio(t, xp):
-        base = xp.where(b * t > -1, b * t, -1.0)
-        return xp.exp(xp.log1p(base) / b)
+        return xp.exp(log_base(t, xp) / b)
 
     if a < 1:
 
@@ -107,7 +114,7 @@ def alpha(order: float = 1.5) -> Divergence:
         generator_formula=f"(u**{a:.12g} - 1 - {a:.12g}*(u - 1))/({a:.12g}*{b:.12g})",
         conjugate_formula=f"(max(1 + {b:.12g}*t, 0)**({a:.12g}/{b:.12g}) - 1)/{a:.12g}",
         at_zero=1 / a if a > 0 else math.inf,
-        slope=-1 / b if a < 1 else math.inf,
+        slope=slope,
         derivative_at_zero=-1 / b if a > 1 else -math.inf,
         conjugate_at_slope=-1 / a if a < 0 else math.inf,
         adjoint_of=lambda: alpha(-b),

@@ -48,5 +48,5 @@ jeffreys = Divergence(
     conjugate_formula="W(exp(1 - t)) + 1/W(exp(1 - t)) + t - 2",
     at_zero=math.inf,
     slope=math.inf,
-    citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
+    citation="Nowozin, Cseke & Tomioka (2016), Tables 5 and 6",
 )

@@ -18,11 +18,15 @@ def integrand(p, q, difference, xp):
 
 
 def conjugate(t, xp):
-    return -0.5 * xp.log1p(-xp.expm1(2 * t))
+    # 2 − e^{2t} = −2 expm1(2t − log 2), without cancellation at the end of the domain.
+    late = t > 0.25 * LOG2
+    start = xp.log1p(-xp.expm1(2 * xp.where(late, 0.0, t)))
+    end = xp.log(-2 * xp.expm1(xp.where(late, 2 * t - LOG2, -1.0)))
+    return -0.5 * xp.where(late, end, start)
 
 
 def ratio(t, xp):
-    return xp.exp(2 * t) / (1 - xp.expm1(2 * t))
+    return -0.5 * xp.exp(2 * t) / xp.expm1(2 * t - LOG2)
 
 
 def activation(v, xp):

@@ -57,5 +57,5 @@ neyman = Divergence(
     slope=1.0,
     conjugate_at_slope=2.0,
     adjoint_of=adjoint,
-    citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2, integral exchanged with Pearson's",
+    citation="Nowozin, Cseke & Tomioka (2016), Tables 5 and 6, integral exchanged with Pearson's",
 )

@@ -45,5 +45,5 @@ total_variation = Divergence(
     slope=0.5,
     derivative_at_zero=-0.5,
     conjugate_at_slope=0.5,
-    citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2; its conjugate clamped at -1/2",
+    citation="Nowozin, Cseke & Tomioka (2016), Tables 5 and 6; its conjugate clamped at -1/2",
 )

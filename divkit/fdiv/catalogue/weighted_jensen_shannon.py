@@ -2,8 +2,9 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Family, Formulas
+from divkit.fdiv.divergence import Divergence, Formulas
 from divkit.fdiv.elementary import kl_term, softplus
+from divkit.fdiv.family import Family
 
 
 @Family
@@ -36,6 +37,7 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
             f"`pi` must lie strictly between 0 and 1, got {pi!r}: at the ends the divergence is 0"
         )
     rest = 1 - pi
+    slope = -pi * math.log(pi)
     on_p, on_q = f"{pi:.12g}", f"{rest:.12g}"
 
     def generator(u, xp):
@@ -52,10 +54,14 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
         return pi * from_p + rest * from_q
 
     def conjugate(t, xp):
-        return -rest * xp.log1p(-(pi / rest) * xp.expm1(t / pi))
+        # 1 − π e^{t/π} = −expm1((t−slope)/π), without cancellation at the end of the domain.
+        late = t > 0.5 * slope
+        start = xp.log1p(-(pi / rest) * xp.expm1(xp.where(late, 0.0, t) / pi))
+        end = xp.log(-xp.expm1(xp.where(late, t - slope, -1.0) / pi)) - math.log(rest)
+        return -rest * xp.where(late, end, start)
 
     def ratio(t, xp):
-        return xp.exp(t / pi) / (1 - (pi / rest) * xp.expm1(t / pi))
+        return rest * xp.exp(t / pi) / -xp.expm1((t - slope) / pi)
 
     def activation(v, xp):
         return -pi * (math.log(pi) + softplus(-v, xp))
@@ -79,7 +85,7 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
         generator_formula=f"{on_p}*u*log(u) - ({on_q} + {on_p}*u)*log({on_q} + {on_p}*u)",
         conjugate_formula=f"{on_q}*log({on_q}/(1 - {on_p}*exp(t/{on_p})))",
         at_zero=-rest * math.log(rest),
-        slope=-pi * math.log(pi),
+        slope=slope,
         adjoint_of=lambda: weighted_jensen_shannon(rest),
         citation="Lin (1991); Nowozin, Cseke & Tomioka (2016), Tables 5 and 6",
     )
