@@ -88,28 +88,37 @@ def _run(kernel: Any, p: Array, q: Array, scale: Array, rest: Array) -> Array:
     rows, n = p.shape
     blocks = -(-n // BLOCK)
     out = np.empty((rows * blocks, COLUMNS))
-    threads = min(numba.config.NUMBA_NUM_THREADS, max(1, p.size // PER_THREAD))
-    if threads == 1:
-        kernel(p, q, scale, rest, 0, rows * blocks, out)
+    pieces = threads(p.size)
+    cuts = np.linspace(0, rows * blocks, pieces + 1).astype(int)
+
+    def piece(i: int) -> None:
+        kernel(p, q, scale, rest, cuts[i], cuts[i + 1], out)
+
+    if pieces == 1:
+        piece(0)
     else:
-        cuts = np.linspace(0, rows * blocks, threads + 1).astype(int)
-        with ThreadPoolExecutor(threads) as pool:
-            list(
-                pool.map(
-                    lambda i: kernel(p, q, scale, rest, cuts[i], cuts[i + 1], out), range(threads)
-                )
-            )
+        with ThreadPoolExecutor(pieces) as pool:
+            list(pool.map(piece, range(pieces)))
     sums: Array = out.reshape(rows, blocks, COLUMNS).sum(axis=1)
     return sums
+
+
+def threads(size: int) -> int:
+    """Return how many threads so many entries are worth."""
+    return int(min(numba.config.NUMBA_NUM_THREADS, max(1, size // PER_THREAD)))
 
 
 @functools.lru_cache(maxsize=256)
 def _kernel(D: Divergence) -> Any:
     """Return the loop for `D`; None if its integrand is beyond the compiler."""
+    return compile_or_none(D, _loop)
+
+
+def compile_or_none(D: Divergence, loop: Any) -> Any:
+    """Return the loop made from the integrand of `D`, compiled; None if that cannot be."""
     try:
-        kernel = _loop(rebind(D.formulas.integrand, simd, simd.inlined))
-        tiny = np.ones((1, 1))
-        kernel(tiny, tiny, np.ones(1), np.zeros(1), 0, 1, np.empty((1, COLUMNS)))
+        kernel, example = loop(rebind(D.formulas.integrand, simd, simd.inlined))
+        kernel(*example)
     except (numba.core.errors.NumbaError, NotImplementedError, AttributeError):
         return None
     return kernel
@@ -161,7 +170,8 @@ def _loop(integrand: Any) -> Any:
             out[task, Q_ALONE] = q_alone
             out[task, REFUSED] = refused
 
-    return kernel
+    one = np.ones((1, 1))
+    return kernel, (one, one, one[0], one[0], 0, 1, np.empty((1, COLUMNS)))
 
 
 @functools.lru_cache(maxsize=256)

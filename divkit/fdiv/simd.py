@@ -18,6 +18,8 @@ from numba.extending import intrinsic
 # No flag that would let the compiler assume away nan, infinity or an exact difference.
 FLAGS = {"contract", "nsz"}
 inlined = numba.njit(forceinline=True, fastmath=FLAGS, error_model="numpy")
+# Sums, and nothing else, may be taken in any order.
+summing = numba.njit(forceinline=True, fastmath=FLAGS | {"reassoc"}, error_model="numpy")
 
 HALF_LOG2 = 0.34657359027997264
 LOG2_HIGH, LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10

@@ -1,0 +1,134 @@
+"""All rows of one matrix against all rows of another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit import _check
+from divkit.fdiv.divergence import Divergence
+from divkit.fdiv.exact import exact_sum
+
+Matrix = NDArray[np.float64]
+
+# Up to so many numbers p, q at once arrays are done before a loop is compiled.
+_SMALL = 1 << 20
+
+
+def pairwise(
+    D: Divergence, P: _check.Array, Q: _check.Array | None = None, *, normalize: bool = False
+) -> Matrix:
+    """Return D(P_i‖Q_j) for all rows P_i and Q_j.
+
+    Every entry is as accurate as ``D(P[i], Q[j])``, near the diagonal too. The work is divided
+    among threads. Where D is symmetric and Q is left
+    out, half of the matrix is computed.
+
+    Parameters
+    ----------
+    D : Divergence
+        Built-in or a user's own.
+    P : array_like, shape (n, k)
+        Rows of masses.
+    Q : array_like, shape (m, k), optional
+        Rows of masses; those of P where it is left out.
+    normalize : bool
+        Divide every row by its own mass: for counts.
+
+    Returns
+    -------
+    ndarray, shape (n, m)
+        float64; +inf where the divergence is infinite.
+
+    Raises
+    ------
+    TypeError
+        If D is not a divergence, or an input is not a real array.
+    ValueError
+        If an input is not a matrix, lengths of rows differ, an entry is negative or not finite, a
+        row has no mass, or masses differ.
+
+    Examples
+    --------
+    >>> from divkit import fdiv
+    >>> fdiv.pairwise(fdiv.total_variation, [[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]])
+    array([[0.  , 0.25, 0.5 ],
+           [0.25, 0.  , 0.25],
+           [0.5 , 0.25, 0.  ]])
+
+    As a precomputed metric of scikit-learn, the distance of which jensen_shannon is the square:
+    ``KNeighborsClassifier(metric="precomputed").fit(fdiv.pairwise(D, X) ** 0.5, y)``.
+    """
+    if not isinstance(D, Divergence):
+        raise TypeError(f"`D` must be a Divergence, got {D!r}: for example fdiv.kl")
+    alone = Q is None
+    tolerance = _check.rounding(P, P if alone else Q) ** 0.5
+    rows = _Rows("P", P, normalize)
+    columns = rows if alone else _Rows("Q", Q, normalize)
+    _check.broadcastable(("P", rows.x[:1]), ("Q", columns.x[:1]))
+    if not normalize:
+        _equal_masses(rows.mass, columns.mass, tolerance)
+    half = alone and D.is_symmetric
+    out = None
+    if len(rows.x) * columns.x.size > _SMALL:
+        from divkit.fdiv import pair_loop
+
+        out = pair_loop.evaluate(D, rows.parts, columns.parts, half)
+    if out is None:
+        out = _by_arrays(D, rows.x, columns.x)
+    else:
+        for i in np.flatnonzero(rows.odd):
+            out[i] = D(rows.x[i], columns.x, normalize=True)
+        for j in np.flatnonzero(columns.odd):
+            out[:, j] = D(rows.x, columns.x[j], normalize=True)
+    if half:
+        below = np.tril_indices(len(out), -1)
+        out[below] = out.T[below]
+    return out
+
+
+class _Rows:
+    """A matrix of masses with what the loop must know of its rows."""
+
+    def __init__(self, name: str, x: _check.Array, normalize: bool) -> None:
+        given = x
+        x = _check.real(name, x, np)
+        if x.ndim != 2:
+            raise ValueError(f"`{name}` must be a matrix of rows, got shape {x.shape}")
+        x = _check.atoms_last(name, x, -1, np)
+        _check.nonnegative(name, x, np)
+        self.x = np.ascontiguousarray(x)
+        self.mass, self.rest = exact_sum(self.x, np)
+        _check.positive_mass(name, self.mass, np)
+        if _check.is_integer(given) and not normalize:
+            _check.unit_mass(name, self.mass, np)
+        least = self.x.min(axis=1)
+        self.full = least > 0
+        # Left to the arrays, which scale them.
+        tiny = np.where(self.x > 0, self.x, 1.0).min(axis=1) < 1e-290
+        self.odd = tiny | (self.mass < 1e-100) | (self.mass > 1e100)
+
+    @property
+    def parts(self) -> tuple[Matrix, Matrix, Matrix, NDArray[np.bool_]]:
+        """As the loop takes them."""
+        return self.x, self.mass, self.rest, self.full
+
+
+def _equal_masses(p: NDArray[Any], q: NDArray[Any], tolerance: float) -> None:
+    """Raise unless all masses agree: it is enough that the least and the largest do."""
+    for i, j in ((p.argmin(), q.argmax()), (p.argmax(), q.argmin())):
+        low, high = sorted((float(p[i]), float(q[j])))
+        if high - low > tolerance * high:
+            raise ValueError(
+                f"`P` and `Q` must have rows of equal mass, got {float(p[i]):.9g} in row {i} of P "
+                f"and {float(q[j]):.9g} in row {j} of Q: pass `normalize=True` to divide each by "
+                "its own"
+            )
+
+
+def _by_arrays(D: Divergence, P: Matrix, Q: Matrix) -> Matrix:
+    step = max(1, _SMALL // Q.size)
+    parts = [D(P[i : i + step, None], Q, normalize=True) for i in range(0, len(P), step)]
+    return np.concatenate(parts)
