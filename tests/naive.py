@@ -35,11 +35,18 @@ def generator(name: str, parameters: tuple[float, ...] = ()) -> Callable[[mp.mpf
         "jeffreys": lambda u: (u - 1) * mp.log(u),
         "jensen_shannon": lambda u: (u * mp.log(u) - (1 + u) * mp.log((1 + u) / 2)) / 2,
         "gan": lambda u: u * mp.log(u) - (1 + u) * mp.log(1 + u),
+        "triangular_discrimination": lambda u: (u - 1) ** 2 / (u + 1),
     }
     if name == "weighted_jensen_shannon":
         return _js(*given)
     if name == "alpha":
         return _alpha(*given)
+    if name == "hockey_stick":
+        return lambda u: max(u - given[0], mp.mpf(0))
+    if name == "tsallis":
+        return lambda u: (u ** given[0] - u) / (given[0] - 1)
+    if name == "cressie_read":
+        return lambda u: u * (u ** given[0] - 1) / (given[0] * (given[0] + 1))
     return table[name]
 
 
@@ -56,6 +63,8 @@ def limits(name: str, parameters: tuple[float, ...] = ()) -> tuple[mp.mpf, mp.mp
         "jeffreys": (mp.inf, mp.inf),
         "jensen_shannon": (half_log_2, half_log_2),
         "gan": (mp.mpf(0), mp.mpf(0)),
+        "triangular_discrimination": (mp.mpf(1), mp.mpf(1)),
+        "hockey_stick": (mp.mpf(0), mp.mpf(1)),
     }
     if name == "weighted_jensen_shannon":
         pi = mp.mpf(parameters[0])
@@ -63,6 +72,12 @@ def limits(name: str, parameters: tuple[float, ...] = ()) -> tuple[mp.mpf, mp.mp
     if name == "alpha":
         a = mp.mpf(parameters[0])
         return (1 / a if a > 0 else mp.inf), (1 / (1 - a) if a < 1 else mp.inf)
+    if name == "tsallis":
+        a = mp.mpf(parameters[0])
+        return mp.mpf(0), (1 / (1 - a) if a < 1 else mp.inf)
+    if name == "cressie_read":
+        b = mp.mpf(parameters[0])
+        return (mp.mpf(0) if b > -1 else mp.inf), (-1 / (b * (b + 1)) if b < 0 else mp.inf)
     return table[name]
 
 
@@ -86,6 +101,15 @@ def divergence(
             elif x:
                 total += x * slope
         return total
+
+
+def affinity(p: np.ndarray, q: np.ndarray, s: mp.mpf) -> mp.mpf:
+    """Return Σ p^s q^(1−s) of the normalised measures."""
+    with mp.workdps(DIGITS):
+        P, Q = ([mp.mpf(float(x)) for x in y] for y in (p, q))
+        p_mass, q_mass = mp.fsum(P), mp.fsum(Q)
+        pairs = [(x / p_mass, y / q_mass) for x, y in zip(P, Q, strict=True) if x and y]
+        return mp.fsum(x**s * y ** (1 - s) for x, y in pairs)
 
 
 def relative_error(value: float, exact: mp.mpf) -> float:

@@ -19,8 +19,8 @@ def test_identity(D, identity):
     dict(divergence_checks(D))[identity](25)
 
 
-def test_the_catalogue_is_the_published_table():
-    assert list(fdiv.CATALOGUE) == [
+def test_the_catalogue_begins_with_the_published_table():
+    assert list(fdiv.CATALOGUE)[:11] == [
         "total_variation",
         "kl",
         "reverse_kl",
@@ -56,6 +56,7 @@ def test_symmetry_and_adjoints():
         "jeffreys",
         "jensen_shannon",
         "gan",
+        "triangular_discrimination",
     }
     assert fdiv.kl.adjoint is fdiv.reverse_kl
     assert fdiv.reverse_kl.adjoint is fdiv.kl

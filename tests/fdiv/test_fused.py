@@ -141,8 +141,9 @@ def test_shared_functions_agree(name):
     q = p * factor
     expected = plain(p, q, p - q, np)
     found = [loop(x, y, x - y, 0) for x, y in zip(p, q, strict=True)]
-    # js_term, far from the diagonal, subtracts terms up to nine times the result.
-    assert np.allclose(found, expected, rtol=1e-14 if name == "js_term" else 2e-15, atol=0)
+    # js_term, where p and q lie on two sides of a power of 2 and 3:4 apart, subtracts numbers
+    # twenty times the result.
+    assert np.allclose(found, expected, rtol=3e-14 if name == "js_term" else 2e-15, atol=0)
 
 
 def test_exponentials_and_logarithms():

@@ -1,16 +1,15 @@
 """All pairs: each entry is what the divergence of the two rows is, by whichever way."""
 
-import sys
+import importlib
 
 import numpy as np
 import pytest
 
 from divkit import fdiv
-import divkit.fdiv.pairwise  # the function of that name hides the module in the package
-
 from tests import naive
 
-module = sys.modules["divkit.fdiv.pairwise"]
+# In the package, the function of that name hides the module.
+module = importlib.import_module("divkit.fdiv.pairwise")
 pairwise = module.pairwise
 EVERY = pytest.mark.parametrize("D", [*fdiv.CATALOGUE.values(), fdiv.alpha(0.3)], ids=str)
 
