@@ -24,6 +24,7 @@ summing = numba.njit(forceinline=True, fastmath=FLAGS | {"reassoc"}, error_model
 HALF_LOG2 = 0.34657359027997264
 LOG2_HIGH, LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 ONE_BITS = 1023 << 52
+ROUNDER = 1.5 * 2.0**52  # added to a number, it leaves the nearest integer in the low bits
 
 
 @intrinsic
@@ -146,35 +147,29 @@ def js_term(p, q, difference, xp):
 
 @inlined
 def _exp_parts(x):
-    """Return k and expm1(r) with x = k log 2 + r, |r| ≤ ½ log 2."""
-    x = min(max(x, -745.0), 710.0)
-    k = math.floor(x * 1.4426950408889634 + 0.5)
+    """Return 2ᵏ and expm1(r) with x = k log 2 + r, |r| ≤ ½ log 2; 2ᵏ stays normal."""
+    shifted = min(max(x, -708.0), 709.0) * 1.4426950408889634 + ROUNDER
+    k = shifted - ROUNDER
     r = (x - k * LOG2_HIGH) - k * LOG2_LOW
     s = 2.7557268479724004e-06 + r * (2.7620076242527254e-07 + r * 2.510037611136142e-08)
     s = 0.0013888888917197209 + r * (0.00019841269863040922 + r * (2.4801521321606647e-05 + r * s))
     s = 0.16666666666666669 + r * (0.041666666666624164 + r * (0.008333333333330065 + r * s))
-    return k, r + r * r * (0.5000000000000001 + r * s)
-
-
-@inlined
-def _power_of_2(k):
-    whole = int(k)
-    half = whole >> 1
-    return from_bits((half << 52) + ONE_BITS) * from_bits(((whole - half) << 52) + ONE_BITS)
+    scale = from_bits((bits(shifted) << 52) + ONE_BITS)  # k is in the low bits
+    return scale, r + r * r * (0.5000000000000001 + r * s)
 
 
 @inlined
 def exp(x):
-    k, small = _exp_parts(x)
-    scale = _power_of_2(k)
-    return scale + scale * small
+    scale, small = _exp_parts(x)
+    value = scale + scale * small
+    return math.inf if x > 709.0 else (0.0 if x < -708.0 else value)
 
 
 @inlined
 def expm1(x):
-    k, small = _exp_parts(x)
-    scale = _power_of_2(k)
-    return (scale - 1) + scale * small
+    scale, small = _exp_parts(x)
+    value = (scale - 1) + scale * small
+    return math.inf if x > 709.0 else (-1.0 if x < -708.0 else value)
 
 
 @inlined
