@@ -7,7 +7,7 @@ QUICK ?=
 
 .PHONY: demo test lint bench docs clean
 
-demo: .venv/dev
+demo: .venv/demo
 	$(BIN)/divkit demo
 
 test: .venv/dev
@@ -28,8 +28,12 @@ docs: .venv/docs
 clean:
 	rm -rf .venv .asv docs/_build divkit-report
 
-.venv/dev: pyproject.toml constraints.txt
+.venv/demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable '.[demo]'
+	touch $@
+
+.venv/dev: .venv/demo
 	$(PIP) --editable '.[dev]'
 	touch $@
 

@@ -85,8 +85,8 @@ def catalogue(divergences: Iterable[Divergence]) -> Table:
         table.add_row(
             Text("\n".join([D.title, D.name, *parameters])),
             Text(
-                f"f(u)  = {D.generator_formula}\n"
-                f"f*(t) = {D.conjugate_formula}\n"
+                f"f(u)  = {D.generator_formula or 'computed'}\n"
+                f"f*(t) = {D.conjugate_formula or 'computed'}\n"
                 f"{D.conjugate_domain}; f(0) = {number(D.at_zero)}; f′(∞) = {number(D.slope)}\n"
                 f"largest {number(D.supremum)}; {mirrored}"
             ),

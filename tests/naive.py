@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import mpmath as mp
 import numpy as np
 
+from divkit import fdiv
+
 DIGITS = 60
+
+# The array namespace of a generator, on single numbers.
+_MPMATH = SimpleNamespace(
+    where=lambda condition, a, b: a if condition else b,
+    **{name: getattr(mp, name) for name in ("log", "log1p", "exp", "expm1", "sqrt", "sign", "tanh")},
+    abs=abs,
+)
 
 
 def _js(pi: mp.mpf) -> Callable[[mp.mpf], mp.mpf]:
@@ -47,7 +57,11 @@ def generator(name: str, parameters: tuple[float, ...] = ()) -> Callable[[mp.mpf
         return lambda u: (u ** given[0] - u) / (given[0] - 1)
     if name == "cressie_read":
         return lambda u: u * (u ** given[0] - 1) / (given[0] * (given[0] + 1))
-    return table[name]
+    if name in table:
+        return table[name]
+    # A newcomer's row: its own generator, which is not what computes its values.
+    formula = fdiv.CATALOGUE[name].formulas.generator
+    return lambda u: formula(u, _MPMATH)
 
 
 def limits(name: str, parameters: tuple[float, ...] = ()) -> tuple[mp.mpf, mp.mpf]:
@@ -78,7 +92,10 @@ def limits(name: str, parameters: tuple[float, ...] = ()) -> tuple[mp.mpf, mp.mp
     if name == "cressie_read":
         b = mp.mpf(parameters[0])
         return (mp.mpf(0) if b > -1 else mp.inf), (-1 / (b * (b + 1)) if b < 0 else mp.inf)
-    return table[name]
+    if name in table:
+        return table[name]
+    D = fdiv.CATALOGUE[name]
+    return mp.mpf(D.at_zero), mp.mpf(D.slope)
 
 
 def divergence(

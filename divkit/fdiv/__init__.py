@@ -4,9 +4,10 @@ Each divergence is a record: call it on two distributions, or ask it for its dua
 """
 
 from divkit.fdiv.divergence import Divergence as Divergence
-from divkit.fdiv.divergence import Family as Family
 from divkit.fdiv.divergence import Formulas as Formulas
 from divkit.fdiv.divergence import Interval as Interval
+from divkit.fdiv.family import Family as Family
+from divkit.fdiv.from_generator import custom as custom
 
 # The catalogue: one line per divergence, in the order of the published table.
 from divkit.fdiv.catalogue.total_variation import total_variation as total_variation
@@ -22,6 +23,20 @@ from divkit.fdiv.catalogue.weighted_jensen_shannon import (
 )
 from divkit.fdiv.catalogue.gan import gan as gan
 from divkit.fdiv.catalogue.alpha import alpha as alpha
+
+# More of the field.
+from divkit.fdiv.catalogue.triangular_discrimination import (
+    triangular_discrimination as triangular_discrimination,
+)
+from divkit.fdiv.catalogue.hockey_stick import hockey_stick as hockey_stick
+from divkit.fdiv.catalogue.tsallis import tsallis as tsallis
+from divkit.fdiv.catalogue.cressie_read import cressie_read as cressie_read
+
+# Functions of f-divergences with bounds of their own.
+from divkit.fdiv.transforms import Transform as Transform
+from divkit.fdiv.transforms import bhattacharyya as bhattacharyya
+from divkit.fdiv.transforms import chernoff as chernoff
+from divkit.fdiv.transforms import renyi as renyi
 
 # A family stands in it at its default parameters.
 CATALOGUE: dict[str, Divergence] = {

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
@@ -91,25 +89,28 @@ class Divergence:
     Parameters
     ----------
     name : str
-        A Python identifier, the key in the catalogue.
+        The key in the catalogue, a Python identifier; of a composite its expression.
     title : str
         The name that a textbook uses.
     formulas : Formulas
         The mathematics.
-    generator_formula, conjugate_formula : str
-        f(u) and f*(t) as text, in the notation of Python.
+    generator_formula, conjugate_formula : str or None
+        f(u) and f*(t) as text, in the notation of Python; None where only code is known.
     at_zero, slope : float
         f(0⁺) and f′(∞) = lim f(u)/u. The slope is also where the domain of f* ends.
     derivative_at_zero, conjugate_at_slope : float
         f′(0⁺), below which f* is constant, and f* at the end of its domain.
     at_one, derivative_at_one : float
         f(1) and f′(1).
-    adjoint_of : callable, optional
-        Returns the record of u f(1/u), which is this one when the divergence is symmetric.
+    adjoint_of : callable or "derived", optional
+        Returns the record of u f(1/u). Without it this one is its own: symmetric. "derived"
+        has it computed from this one.
     citation : str
         Where the definition comes from.
     parameters : mapping
         The parameters of a member of a family.
+    recipe : (callable, arguments), optional
+        What made this record, for pickling: closures cannot be stored, what made them can.
 
     References
     ----------
@@ -130,18 +131,18 @@ class Divergence:
     name: str
     title: str
     formulas: Formulas
-    generator_formula: str
-    conjugate_formula: str
+    generator_formula: str | None
+    conjugate_formula: str | None
     at_zero: float
     slope: float
     derivative_at_zero: float = -INF
     conjugate_at_slope: float = INF
     at_one: float = 0.0
     derivative_at_one: float = 0.0
-    adjoint_of: Callable[[], Divergence] | None = None
+    adjoint_of: Callable[[], Divergence] | Literal["derived"] | None = None
     citation: str
     parameters: Mapping[str, float] = field(default_factory=dict)
-    family: Family | None = None
+    recipe: tuple[Callable[..., Divergence], tuple[Any, ...]] | None = None
 
     def __call__(
         self, p: Array, q: Array, axis: int = -1, keepdims: bool = False, normalize: bool = False
@@ -347,12 +348,79 @@ class Divergence:
     @property
     def adjoint(self) -> Divergence:
         """The divergence with its arguments exchanged: generator u f(1/u)."""
+        if self.adjoint_of == "derived":
+            from divkit.fdiv.algebra import adjoint
+
+            return adjoint(self)
         return self if self.adjoint_of is None else self.adjoint_of()
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether D(P‖Q) = D(Q‖P) for all P and Q."""
-        return self.adjoint is self
+        """Whether D(P‖Q) = D(Q‖P) for all P and Q, with one generator."""
+        return self.adjoint_of is None or self.adjoint is self
+
+    def __mul__(self, c: float) -> Divergence:
+        from divkit.fdiv.algebra import scaled
+
+        return scaled(self, c)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, c: float) -> Divergence:
+        from divkit.fdiv.algebra import divided
+
+        return divided(self, c)
+
+    def __add__(self, other: Divergence) -> Divergence:
+        from divkit.fdiv.algebra import added
+
+        return added(self, other)
+
+    def symmetrized(self) -> Divergence:
+        """Return ½ (D(P‖Q) + D(Q‖P)), with generator ½ (f(u) + u f(1/u)).
+
+        Examples
+        --------
+        >>> from divkit import fdiv
+        >>> p, q = [0.5, 0.5], [0.25, 0.75]
+        >>> round(float(2 * fdiv.kl.symmetrized()(p, q)), 12), round(float(fdiv.jeffreys(p, q)), 12)
+        (0.274653072167, 0.274653072167)
+        """
+        from divkit.fdiv.algebra import symmetrized
+
+        return symmetrized(self)
+
+    def skewed(self, pi: float) -> Divergence:
+        """Return D(P ‖ (1−π)P + πQ), finite also where D is not, as Q is never alone.
+
+        With π = 1 it is D. For `kl` it is the skew divergence [1]_; its mean with its adjoint at
+        π = ½ is the Jensen–Shannon divergence. The generator is m f(u/m), m = (1−π)u + π.
+
+        Parameters
+        ----------
+        pi : float
+            The weight π of Q in the mixture, 0 < π ≤ 1.
+
+        Raises
+        ------
+        ValueError
+            If π is not in (0, 1].
+
+        References
+        ----------
+        .. [1] L. Lee, "Measures of distributional similarity", ACL 1999, section 2.
+
+        Examples
+        --------
+        >>> from divkit import fdiv
+        >>> D, p, q = fdiv.kl.skewed(0.5), [0.5, 0.5, 0.0], [0.25, 0.0, 0.75]
+        >>> m = [0.375, 0.25, 0.375]
+        >>> round(float(D(p, q)), 12), round(float(fdiv.kl(p, m)), 12)
+        (0.490414626506, 0.490414626506)
+        """
+        from divkit.fdiv.algebra import skewed
+
+        return skewed(self, pi)
 
     @property
     def _inner_point(self) -> float:
@@ -364,42 +432,13 @@ class Divergence:
         return f"{self.name}({given})" if given else self.name
 
     def __repr__(self) -> str:
-        return f"<Divergence {self}: f(u) = {self.generator_formula}>"
-
-    def __reduce__(self) -> Any:
-        if self.family is not None:  # its formulas are closures, its parameters are not
-            return self.family, tuple(self.parameters.values())
-        return super().__reduce__()
-
-
-class Family:
-    """A family of divergences: called with its parameters, it returns a record.
-
-    Equal parameters give the same record. Without parameters the defaults of the declaration
-    hold, and that member stands for the family in the catalogue.
-    """
-
-    def __init__(self, declare: Callable[..., Divergence]) -> None:
-        functools.update_wrapper(self, declare)
-        self._signature = inspect.signature(declare)
-        self._members = functools.lru_cache(maxsize=256)(
-            lambda *values: replace(declare(*values), family=self)
+        formula = self.generator_formula
+        return (
+            f"<Divergence {self}>" if formula is None else f"<Divergence {self}: f(u) = {formula}>"
         )
 
-    def __call__(self, *args: float, **kwargs: float) -> Divergence:
-        """Return the member with these parameters."""
-        bound = self._signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        for name, value in bound.arguments.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-                raise TypeError(f"`{name}` must be a real number, got {value!r}")
-        return self._members(*map(float, bound.arguments.values()))
-
-    def __repr__(self) -> str:
-        return f"<Family {self.__name__}{self._signature}>"  # type: ignore[attr-defined]
-
-    def __reduce__(self) -> str:
-        return str(self.__name__)  # type: ignore[attr-defined]
+    def __reduce__(self) -> Any:
+        return super().__reduce__() if self.recipe is None else self.recipe
 
 
 def _elementwise(
@@ -411,18 +450,25 @@ def _elementwise(
     below: float | None = None,
 ) -> Array:
     """Apply `formula` to `x` computed wide; numbers give numbers, arrays arrays."""
+    if _check.is_blocked(x):
+        return x.map_blocks(
+            lambda block: _elementwise(name, block, formula, at_least=at_least, below=below),
+            dtype=_check.result_dtype(np, x),
+        )
     xp = _check.namespace(x)
     dtype = _check.result_dtype(xp, x)
     wide = _check.real(name, x, xp)
     _check.not_nan(name, wide, xp)
     if at_least is not None:
         _check.at_least(name, wide, at_least, xp)
-    with np.errstate(all="ignore"):  # infinities are answers here
+    with _check.quiet(xp):
         value = xp.astype(xp.asarray(formula(wide, xp)), dtype, copy=True)
         if below is not None and below < INF:
             narrow = np.float32 if dtype == xp.float32 else np.float64
             largest = float(np.nextafter(narrow(below), narrow(-INF)))
-            value = xp.where(value > largest, xp.asarray(largest, dtype=dtype), value)
+            # A value rounded to the end steps back from it, which keeps its derivative.
+            value = xp.where(value > largest, value - (float(narrow(below)) - largest), value)
+            value = xp.where(value > largest, largest, value)
     if isinstance(x, (int, float, np.number)):
         return float(value)
     return value

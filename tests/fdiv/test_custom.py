@@ -1,4 +1,4 @@
-"""A user's own generator: everything derived agrees with the closed forms, and bad ones fail well."""
+"""A user's own generator: what is derived agrees with closed forms, and bad ones fail well."""
 
 import pickle
 import re
@@ -63,7 +63,8 @@ def test_made_up_generators_pass_the_public_check(name):
 def test_a_row_of_the_catalogue_from_its_generator(name):
     D, C = fdiv.CATALOGUE[name], fdiv.custom(ROWS[name])
     u, t = np.logspace(-6, 6, 100), D.derivative(np.logspace(-3, 3, 100))
-    assert C.generator(u) == pytest.approx(D.generator(u), rel=1e-12, abs=1e-12)
+    # The plain formulas cancel where they are read off for large u.
+    assert (abs(C.generator(u) - D.generator(u)) <= 1e-14 * (20 + 20 * u + D.generator(u))).all()
     assert C.derivative(u[1:]) == pytest.approx(D.derivative(u[1:]), rel=1e-12)
     assert C.conjugate(t) == pytest.approx(D.conjugate(t), rel=1e-9, abs=1e-10)
     v = np.linspace(-8, 8, 60)

@@ -2,8 +2,9 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Family, Formulas
+from divkit.fdiv.divergence import Divergence, Formulas
 from divkit.fdiv.elementary import softplus
+from divkit.fdiv.family import Family
 
 
 @Family
@@ -47,10 +48,7 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
     integrand = alpha(a).formulas.integrand
 
     def generator(u, xp):
-        if a >= 0.5:
-            return u * (xp.expm1(b * xp.log(u)) / b) / a
-        # The same without the pole at λ = −1: (u^a − 1)/a − (u − 1)/a over λ.
-        return (xp.expm1(a * xp.log(u)) / a - (u - 1) / a) / b
+        return u * (xp.expm1(b * xp.log(u)) / b) / a
 
     def derivative(u, xp):
         return 1 / a + xp.expm1(b * xp.log(u)) / b

@@ -2,8 +2,9 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Family, Formulas
+from divkit.fdiv.divergence import Divergence, Formulas
 from divkit.fdiv.elementary import softplus
+from divkit.fdiv.family import Family
 
 
 @Family

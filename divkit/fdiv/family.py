@@ -1,0 +1,42 @@
+"""A family of divergences, one record for every value of its parameters."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from divkit.fdiv.divergence import Divergence
+
+
+class Family:
+    """A family of divergences: called with its parameters, it returns a record.
+
+    Equal parameters give the same record. Without parameters the defaults of the declaration
+    hold, and that member stands for the family in the catalogue.
+    """
+
+    def __init__(self, declare: Callable[..., Divergence]) -> None:
+        functools.update_wrapper(self, declare)
+        self._signature = inspect.signature(declare)
+        self._members = functools.lru_cache(maxsize=256)(
+            lambda *values: replace(declare(*values), recipe=(self, values))
+        )
+
+    def __call__(self, *args: float, **kwargs: float) -> Divergence:
+        """Return the member with these parameters."""
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+                raise TypeError(f"`{name}` must be a real number, got {value!r}")
+        return self._members(*map(float, bound.arguments.values()))
+
+    def __repr__(self) -> str:
+        return f"<Family {self.__name__}{self._signature}>"  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> str:
+        return str(self.__name__)  # type: ignore[attr-defined]

@@ -1,0 +1,337 @@
+"""Derivatives of a user's function: the same code, run on truncated Taylor series.
+
+A jet holds the coefficients c₀ + c₁ε + c₂ε² + … of a function along an infinitesimal ε > 0, each
+an array of any library. Arithmetic and elementary functions act on it by recurrence (A. Griewank
+and A. Walther, "Evaluating Derivatives", SIAM 2008, chapter 13), so derivatives are as exact as
+values. Comparisons are those of 0 < ε: at a kink a jet takes the side it points to, which complex
+steps and differences cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from divkit._check import Array
+
+
+def derivative(f: Callable[[Any, Any], Any], u: Array, xp: Any) -> Array:
+    """Return f′(u), from the right where f has a kink."""
+    value = f(Jet([u, xp.ones_like(u)], xp), Namespace(xp))
+    return value.c[1] if isinstance(value, Jet) else xp.zeros_like(u)
+
+
+def series(f: Callable[[Any, Any], Any], u: float, direction: float, order: int, xp: Any) -> Any:
+    """Return the coefficients c₀ … c_order of f(u + direction·ε), one-sided at a kink."""
+    zero = xp.zeros(())
+    c = [zero + u, zero + direction, *[zero] * (order - 1)]
+    value = f(Jet(c, xp), Namespace(xp))
+    return [float(x) for x in value.c] if isinstance(value, Jet) else [float(value)] + [0.0] * order
+
+
+class Jet:
+    """A truncated Taylor series; see the module."""
+
+    __slots__ = ("c", "xp")
+    __array_priority__ = 1000.0
+
+    def __init__(self, c: list[Array], xp: Any) -> None:
+        self.c, self.xp = c, xp
+
+    def lift(self, other: Any) -> Jet:
+        """Return a constant as a jet of the same order."""
+        if isinstance(other, Jet):
+            return other
+        zero = self.xp.zeros_like(self.c[0])
+        return Jet([zero + other, *[zero] * (len(self.c) - 1)], self.xp)
+
+    def __add__(self, other: Any) -> Jet:
+        if not isinstance(other, Jet):
+            return Jet([self.c[0] + other, *self.c[1:]], self.xp)
+        return Jet([a + b for a, b in zip(self.c, other.c, strict=True)], self.xp)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Jet:
+        return Jet([-a for a in self.c], self.xp)
+
+    def __pos__(self) -> Jet:
+        return self
+
+    def __sub__(self, other: Any) -> Jet:
+        if not isinstance(other, Jet):
+            return Jet([self.c[0] - other, *self.c[1:]], self.xp)
+        return Jet([a - b for a, b in zip(self.c, other.c, strict=True)], self.xp)
+
+    def __rsub__(self, other: Any) -> Jet:
+        return Jet([other - self.c[0], *(-a for a in self.c[1:])], self.xp)
+
+    def __mul__(self, other: Any) -> Jet:
+        if not isinstance(other, Jet):
+            return Jet([a * other for a in self.c], self.xp)
+        a, b = self.c, other.c
+        return Jet([_dot(a, b, k) for k in range(len(a))], self.xp)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Jet:
+        if not isinstance(other, Jet):
+            return Jet([a / other for a in self.c], self.xp)
+        a, b = self.c, other.c
+        q: list[Array] = []
+        for k in range(len(a)):
+            rest = a[k]
+            for j in range(k):
+                rest = rest - q[j] * b[k - j]
+            q.append(rest / b[0])
+        return Jet(q, self.xp)
+
+    def __rtruediv__(self, other: Any) -> Jet:
+        return self.lift(other) / self
+
+    def __pow__(self, n: Any) -> Jet:
+        if isinstance(n, Jet):
+            return exp(n * log(self))
+        if n == int(n) and 0 <= n <= 8:  # right at 0 too, where the recurrence divides by it
+            result = self.lift(1.0)
+            for _ in range(int(n)):
+                result = result * self
+            return result
+        a, y = self.c, [self.c[0] ** n]
+        if len(a) > 1:  # as the recurrence has it, but right at 0 as long as it is finite there
+            y.append(n * a[0] ** (n - 1) * a[1])
+        for k in range(2, len(a)):
+            total = n * k * a[k] * y[0]
+            for j in range(1, k):
+                total = total + (n * j - (k - j)) * a[j] * y[k - j]
+            y.append(total / (k * a[0]))
+        return Jet(y, self.xp)
+
+    def __rpow__(self, base: Any) -> Jet:
+        return exp(self * self.xp.log(self.c[0] * 0 + base))
+
+    def __abs__(self) -> Jet:
+        result: Jet = where(self < 0, -self, self)
+        return result
+
+    def __lt__(self, other: Any) -> Any:
+        # Lexicographic: by the first coefficient that differs.
+        difference = (self - other).c
+        less = difference[-1] < 0
+        for d in reversed(difference[:-1]):
+            less = (d < 0) | ((d == 0) & less)
+        return less
+
+    def __gt__(self, other: Any) -> Any:
+        return -self < -other
+
+    def __le__(self, other: Any) -> Any:
+        return ~(self > other)
+
+    def __ge__(self, other: Any) -> Any:
+        return ~(self < other)
+
+    # No jet equals a number: at a kink it is on one side of it.
+    def __eq__(self, other: object) -> Any:
+        return self.xp.zeros_like(self.c[0]) != 0
+
+    def __ne__(self, other: object) -> Any:
+        return self.xp.zeros_like(self.c[0]) == 0
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        # So that a generator written with NumPy's own functions works as well.
+        function = _FUNCTIONS.get(ufunc.__name__)
+        if method != "__call__" or function is None or any(options.values()):
+            return NotImplemented
+        return function(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        mine = _FUNCTIONS.get(function.__name__)
+        return NotImplemented if mine is None else mine(*args, **options)
+
+
+class Namespace:
+    """The elementary functions of an array namespace, for jets; the rest is passed on."""
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        function = _FUNCTIONS.get(name)
+        plain = getattr(self._xp, name)
+        if function is None:
+            return plain
+        return lambda *args: (
+            function(*args) if any(isinstance(x, Jet) for x in args) else (plain(*args))
+        )
+
+
+def _dot(a: list[Array], b: list[Array], k: int) -> Array:
+    total = a[0] * b[k]
+    for j in range(1, k + 1):
+        total = total + a[j] * b[k - j]
+    return total
+
+
+def _integral(value: Array, slope: Jet, a: Jet) -> Jet:
+    """Return the function with this value whose derivative along ε is slope · a′."""
+    y = [value]
+    for k in range(1, len(a.c)):
+        total = slope.c[0] * (k * a.c[k])
+        for j in range(1, k):
+            total = total + slope.c[j] * ((k - j) * a.c[k - j])
+        y.append(total / k)
+    return Jet(y, a.xp)
+
+
+def exp(a: Jet) -> Jet:
+    """Return e^a."""
+    y = [a.xp.exp(a.c[0])]
+    for k in range(1, len(a.c)):
+        total = y[0] * (k * a.c[k])
+        for j in range(1, k):
+            total = total + y[j] * ((k - j) * a.c[k - j])
+        y.append(total / k)
+    return Jet(y, a.xp)
+
+
+def expm1(a: Jet) -> Jet:
+    """Return e^a − 1."""
+    return Jet([a.xp.expm1(a.c[0]), *exp(a).c[1:]], a.xp)
+
+
+def log(a: Jet) -> Jet:
+    """Return the logarithm."""
+    return _integral(a.xp.log(a.c[0]), 1 / a, a)
+
+
+def log1p(a: Jet) -> Jet:
+    """Return log(1 + a)."""
+    return _integral(a.xp.log1p(a.c[0]), 1 / (1 + a), a)
+
+
+def sqrt(a: Jet) -> Jet:
+    """Return the square root."""
+    return Jet([a.xp.sqrt(a.c[0]), *(a**0.5).c[1:]], a.xp)
+
+
+def tanh(a: Jet) -> Jet:
+    """Return tanh, whose derivative is 1 − tanh² = 1/cosh²."""
+    scaled = exp(-2 * abs(a))
+    slope = 4 * scaled / ((1 + scaled) * (1 + scaled))
+    return _integral(a.xp.tanh(a.c[0]), slope, a)
+
+
+def sin(a: Jet) -> Jet:
+    """Return the sine."""
+    return _circular(a)[0]
+
+
+def cos(a: Jet) -> Jet:
+    """Return the cosine."""
+    return _circular(a)[1]
+
+
+def _circular(a: Jet) -> tuple[Jet, Jet]:
+    s, c = [a.xp.sin(a.c[0])], [a.xp.cos(a.c[0])]
+    for k in range(1, len(a.c)):
+        s_total, c_total = 0.0, 0.0
+        for j in range(k):
+            step = (k - j) * a.c[k - j]
+            s_total, c_total = s_total + c[j] * step, c_total - s[j] * step
+        s.append(s_total / k)
+        c.append(c_total / k)
+    return Jet(s, a.xp), Jet(c, a.xp)
+
+
+def atan(a: Jet) -> Jet:
+    """Return the arc tangent."""
+    return _integral(a.xp.atan(a.c[0]), 1 / (1 + a * a), a)
+
+
+def atanh(a: Jet) -> Jet:
+    """Return the inverse of tanh."""
+    return _integral(a.xp.atanh(a.c[0]), 1 / ((1 - a) * (1 + a)), a)
+
+
+def asinh(a: Jet) -> Jet:
+    """Return the inverse of sinh."""
+    return _integral(a.xp.asinh(a.c[0]), 1 / sqrt(1 + a * a), a)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Return a where the condition holds, b elsewhere."""
+    if isinstance(a, Jet):
+        b = a.lift(b)
+    else:
+        a = b.lift(a)
+    return Jet([a.xp.where(condition, x, y) for x, y in zip(a.c, b.c, strict=True)], a.xp)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """Return the larger."""
+    return where(a > b, a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """Return the smaller."""
+    return where(a < b, a, b)
+
+
+def sign(a: Jet) -> Jet:
+    """Return ±1, the side that the jet is on; 0 for the constant 0."""
+    one = a.lift(1.0)
+    result: Jet = where(a > 0, one, where(a < 0, -one, a.lift(0.0)))
+    return result
+
+
+def clip(a: Jet, least: Any = None, most: Any = None) -> Any:
+    """Return a between two bounds."""
+    a = a if least is None else maximum(a, least)
+    return a if most is None else minimum(a, most)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exp": exp,
+    "expm1": expm1,
+    "log": log,
+    "log1p": log1p,
+    "log2": lambda a: log(a) * 1.4426950408889634,
+    "log10": lambda a: log(a) * 0.4342944819032518,
+    "sqrt": sqrt,
+    "square": lambda a: a * a,
+    "reciprocal": lambda a: 1 / a,
+    "pow": lambda a, n: a**n,
+    "power": lambda a, n: a**n,
+    "float_power": lambda a, n: a**n,
+    "abs": abs,
+    "absolute": abs,
+    "fabs": abs,
+    "tanh": tanh,
+    "sinh": lambda a: 0.5 * (expm1(a) - expm1(-a)),
+    "cosh": lambda a: 0.5 * (exp(a) + exp(-a)),
+    "sin": sin,
+    "cos": cos,
+    "tan": lambda a: sin(a) / cos(a),
+    "atan": atan,
+    "arctan": atan,
+    "atanh": atanh,
+    "arctanh": atanh,
+    "asinh": asinh,
+    "arcsinh": asinh,
+    "where": where,
+    "maximum": maximum,
+    "minimum": minimum,
+    "fmax": maximum,
+    "fmin": minimum,
+    "sign": sign,
+    "clip": clip,
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "negative": lambda a: -a,
+    "positive": lambda a: a,
+}

@@ -1,0 +1,307 @@
+"""Rényi, Bhattacharyya, Chernoff: increasing functions of f-divergences, with bounds of their own.
+
+None is an f-divergence, so none has a conjugate; each has a variational formula instead, reached
+at the log-ratio T = log(p/q), and so an answer with both sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from divkit import _check
+from divkit._check import Array
+from divkit.fdiv.catalogue.alpha import alpha
+from divkit.fdiv.catalogue.kl import kl
+from divkit.fdiv.catalogue.squared_hellinger import squared_hellinger
+from divkit.fdiv.elementary import expm1_minus
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Transform:
+    """A measure of difference with a primal value and a dual bound, not an f-divergence itself.
+
+    Parameters
+    ----------
+    name, title : str
+        As in `Divergence`.
+    value : (p, q, normalize) -> array
+        The value for atoms on the last axis.
+    dual : (p, q, T, xp) -> array
+        The lower bound of normalised p and q by a critic T, atoms on the last axis.
+    formula : str
+        The definition.
+    citation : str
+        Where it and its bound come from.
+    parameters : mapping
+        The parameters of a member of a family.
+
+    Examples
+    --------
+    >>> from divkit import fdiv
+    >>> p, q = [0.5, 0.5], [0.25, 0.75]
+    >>> T = fdiv.bhattacharyya.witness(p, q)
+    >>> round(float(fdiv.bhattacharyya(p, q)), 12)
+    0.034668232098
+    >>> round(float(fdiv.bhattacharyya.bound(p, q, T)), 12)
+    0.034668232098
+    """
+
+    name: str
+    title: str
+    value: Callable[[Array, Array, bool], Array]
+    dual: Callable[[Array, Array, Array, Any], Array]
+    formula: str
+    citation: str
+    parameters: dict[str, float] = field(default_factory=dict)
+
+    def __call__(
+        self, p: Array, q: Array, axis: int = -1, keepdims: bool = False, normalize: bool = False
+    ) -> Array:
+        """Return the value, in nats; takes, refuses and returns what ``fdiv.kl(p, q)`` does."""
+        squared_hellinger(p, q, axis=axis, normalize=normalize)  # refuses what is no pair
+        xp = _check.namespace(p, q)
+        x, y = _last(p, axis, xp), _last(q, axis, xp)
+        with np.errstate(all="ignore"):  # infinities are answers here
+            result = self.value(x, y, normalize)
+        if not keepdims:
+            return result
+        ndim = max(x.ndim, y.ndim)
+        return xp.expand_dims(result, axis=axis if axis < 0 else axis - ndim)
+
+    def witness(self, p: Array, q: Array, axis: int = -1, normalize: bool = False) -> Array:
+        """Return the optimal critic T = log(p/q): −inf where p = 0, +inf where q = 0."""
+        return kl.witness(p, q, axis=axis, normalize=normalize) - 1.0
+
+    def bound(
+        self,
+        p: Array,
+        q: Array,
+        T: Array,
+        axis: int = -1,
+        keepdims: bool = False,
+        normalize: bool = False,
+    ) -> Array:
+        """Return a lower bound of the value, with equality at the witness.
+
+        T holds a critic's value at every atom and broadcasts against p and q.
+        """
+        kl.bound(p, q, T, axis=axis, normalize=normalize)  # refuses what is no pair or no critic
+        xp = _check.namespace(p, q, T)
+        dtype = _check.result_dtype(xp, p, q, T)
+        x, y, critic = (_last(_check.real("T", a, xp), axis, xp) for a in (p, q, T))
+        x, y = (a / xp.sum(a, axis=-1, keepdims=True) for a in (x, y))
+        with np.errstate(all="ignore"):
+            value = xp.astype(xp.asarray(self.dual(x, y, critic, xp)), dtype)
+            # +inf and −inf in one bound: the critic is worth nothing.
+            value = xp.where(xp.isnan(value), -np.inf, value)
+        if xp is np:
+            value = value[()]
+        return xp.expand_dims(value, axis=axis) if keepdims else value
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{value:.12g}" for value in self.parameters.values())
+        return f"{self.name}({given})" if given else self.name
+
+    def __repr__(self) -> str:
+        return f"<Transform {self}: {self.formula}>"
+
+    def __reduce__(self) -> Any:
+        return (renyi, tuple(self.parameters.values())) if self.parameters else self.name
+
+
+def renyi(order: float) -> Transform:
+    """Return the Rényi divergence R_α = log(Σ p^α q^(1−α)) / (α−1).
+
+    It is log(1 + α(α−1) D)/(α−1) of the α-divergence D, and tends to `kl` as α tends to 1. The
+    bound is α/(α−1) log E_P e^((α−1)T) − log E_Q e^(αT) [2]_.
+
+    Parameters
+    ----------
+    order : float
+        The order α, positive, finite and not 1.
+
+    Raises
+    ------
+    ValueError
+        If α is 1, not positive or not finite.
+
+    References
+    ----------
+    .. [1] T. van Erven, P. Harremoës, "Rényi divergence and Kullback-Leibler divergence", IEEE
+       Trans. Inf. Theory 60 (2014), eq. (1).
+    .. [2] J. Birrell et al., "Variational representations and neural network estimation of Rényi
+       divergences", SIAM J. Math. Data Sci. 3 (2021), Theorem 2.1; theirs is R_α/α.
+
+    Examples
+    --------
+    >>> from divkit import fdiv
+    >>> p, q = [0.5, 0.5], [0.25, 0.75]
+    >>> round(float(fdiv.renyi(2)(p, q)), 12)  # log(1 + χ²)
+    0.287682072452
+    >>> bool(fdiv.renyi(2).bound(p, q, [0.5, 0.0]) <= fdiv.renyi(2)(p, q))
+    True
+    """
+    if isinstance(order, bool) or not isinstance(order, (int, float, np.number)):
+        raise TypeError(f"`order` must be a real number, got {order!r}")
+    a = float(order)
+    if not 0 < a < math.inf or a == 1:
+        raise ValueError(
+            f"`order` must be positive, finite and not 1, got {order!r}: the limit at 1 is fdiv.kl"
+        )
+    b = a - 1
+
+    def value(p: Array, q: Array, normalize: bool) -> Array:
+        return _minus_log_affinity(p, q, a, normalize) / -b
+
+    def dual(p: Array, q: Array, T: Array, xp: Any) -> Array:
+        return a / b * _log_mean(p, b * T, xp) - _log_mean(q, a * T, xp)
+
+    return Transform(
+        name="renyi",
+        title="Rényi",
+        value=value,
+        dual=dual,
+        formula=f"log(Σ p^{a:.12g} q^{-b:.12g})/{b:.12g}",
+        citation="van Erven & Harremoës (2014), eq. (1); Birrell et al. (2021), Theorem 2.1",
+        parameters={"order": a},
+    )
+
+
+def _bhattacharyya(p: Array, q: Array, normalize: bool) -> Array:
+    return _minus_log_affinity(p, q, 0.5, normalize)
+
+
+def _hoelder(p: Array, q: Array, T: Array, s: Any, xp: Any) -> Array:
+    """Return −s log E_P e^(−(1−s)T) − (1−s) log E_Q e^(sT) ≤ −log Σ p^s q^(1−s)."""
+    on_p = _log_mean(p, -(1 - s) * T, xp)
+    on_q = _log_mean(q, s * T, xp)
+    return -_of_mean(s, on_p) - _of_mean(1 - s, on_q)
+
+
+bhattacharyya = Transform(
+    name="bhattacharyya",
+    title="Bhattacharyya distance",
+    value=_bhattacharyya,
+    dual=lambda p, q, T, xp: _hoelder(p, q, T, 0.5, xp),
+    formula="-log(Σ √(p q))",
+    citation="Bhattacharyya (1943); its bound by the Cauchy–Schwarz inequality",
+)
+
+
+def _chernoff(p: Array, q: Array, normalize: bool) -> Array:
+    xp = _check.namespace(p, q)
+    s = chernoff_exponent(p, q)
+    if s.ndim == 0:
+        return _minus_log_affinity(p, q, float(s), normalize)
+    # One α-divergence a row: its accuracy where p ≈ q is worth more than one pass over all.
+    shape = (*s.shape, p.shape[-1])
+    rows = (xp.reshape(xp.broadcast_to(x, shape), (-1, shape[-1])) for x in (p, q))
+    pairs = zip(*rows, [float(x) for x in xp.reshape(s, (-1,))], strict=True)
+    values = [_minus_log_affinity(x, y, e, normalize) for x, y, e in pairs]
+    return xp.reshape(xp.stack([xp.asarray(v) for v in values]), s.shape)
+
+
+def chernoff_exponent(p: Array, q: Array) -> Array:
+    """Return the s in (0, 1) that maximises −log Σ p^s q^(1−s), atoms on the last axis.
+
+    The maximum is where log(p/q) has mean 0 under p^s q^(1−s); 52 halvings find it to rounding,
+    and the value at it to the square of that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from divkit.fdiv.transforms import chernoff_exponent
+    >>> round(float(chernoff_exponent(np.array([0.5, 0.5]), np.array([0.25, 0.75]))), 9)
+    0.511922868
+    """
+    xp = _check.namespace(p, q)
+    p, q = _check.real("p", p, xp), _check.real("q", q, xp)
+    p, q = (x / xp.sum(x, axis=-1, keepdims=True) for x in (p, q))
+    both = (p > 0) & (q > 0)
+    p_only, q_only = (xp.sum(xp.where((x == 0), y, 0.0), axis=-1) for x, y in ((q, p), (p, q)))
+    p, q = xp.where(both, p, 1.0), xp.where(both, q, 1.0)
+    # Where p ≈ q the logarithm must not come from a rounded p/q.
+    d = (p - q) / q
+    close = xp.abs(d) < 0.5
+    r = xp.where(close, xp.log1p(xp.where(close, d, 0.0)), xp.log(p) - xp.log(q))
+    small = xp.where(close, r, 0.0)
+    excess = expm1_minus(small, xp.expm1(small), xp)
+    low = xp.zeros(r.shape[:-1], dtype=r.dtype)
+    high = low + 1.0
+    for _ in range(52):
+        s = 0.5 * (low + high)
+        # Σ w r with w = p^s q^(1−s), less Σ (p − q) = 0 so that it does not cancel.
+        near = q * (small * xp.expm1(s[..., None] * small) - excess)
+        far = r * xp.exp(xp.log(q) + s[..., None] * r) - (p - q)
+        terms = xp.where(both, xp.where(close, near, far), 0.0)
+        rising = xp.sum(terms, axis=-1) + q_only - p_only < 0
+        low, high = xp.where(rising, s, low), xp.where(rising, high, s)
+    return 0.5 * (low + high)
+
+
+def _chernoff_dual(p: Array, q: Array, T: Array, xp: Any) -> Array:
+    # Concave in s, so thirds close in on the maximum; any s gives a bound.
+    low = xp.zeros(xp.sum(p * q * xp.where(xp.isfinite(T), T, 0.0), axis=-1).shape, dtype=p.dtype)
+    high = low + 1.0
+    for _ in range(80):
+        a, b = (2 * low + high) / 3, (low + 2 * high) / 3
+        better = _hoelder(p, q, T, a[..., None], xp) < _hoelder(p, q, T, b[..., None], xp)
+        low, high = xp.where(better, a, low), xp.where(better, high, b)
+    return _hoelder(p, q, T, (0.5 * (low + high))[..., None], xp)
+
+
+chernoff = Transform(
+    name="chernoff",
+    title="Chernoff information",
+    value=_chernoff,
+    dual=_chernoff_dual,
+    formula="max over 0 < s < 1 of -log(Σ p^s q^(1-s))",
+    citation="Chernoff (1952); Cover & Thomas (2006), eq. (11.239); its bound by Hölder's",
+)
+
+
+def _minus_log_affinity(p: Array, q: Array, s: float, normalize: bool) -> Array:
+    """Return −log Σ p^s q^(1−s), from the α-divergence where it is small."""
+    xp = _check.namespace(p, q)
+    x = s * (s - 1) * alpha(s)(p, q, normalize=normalize)  # the affinity − 1
+    dtype = _check.result_dtype(xp, p, q)
+    p, q = _check.real("p", p, xp), _check.real("q", q, xp)
+    p, q = (y / xp.sum(y, axis=-1, keepdims=True) for y in (p, q))
+    both = (p > 0) & (q > 0)
+    logs = (
+        xp.where(both, s * xp.log(xp.where(both, p, 1.0)), -np.inf),
+        (1 - s) * (xp.log(xp.where(both, q, 1.0))),
+    )
+    far = -_log_sum(logs[0] + logs[1], xp)
+    near = -xp.log1p(xp.where(xp.abs(x) < 0.5, x, 0.0))
+    infinite = x == np.inf  # p has mass where q has none, and s > 1
+    value = xp.where(infinite, -np.inf, xp.where(xp.abs(x) < 0.5, near, far))
+    value = xp.astype(xp.asarray(value), dtype)
+    return value[()] if xp is np else value
+
+
+def _log_mean(weights: Array, T: Array, xp: Any) -> Array:
+    """Return log Σ w e^T, atoms without weight left out."""
+    positive = weights > 0
+    logs = xp.log(xp.where(positive, weights, 1.0)) + T
+    return _log_sum(xp.where(positive, logs, -np.inf), xp)
+
+
+def _log_sum(logs: Array, xp: Any) -> Array:
+    top = xp.max(logs, axis=-1)
+    shift = xp.where(xp.isfinite(top), top, 0.0)
+    return shift + xp.log(xp.sum(xp.exp(logs - shift[..., None]), axis=-1))
+
+
+def _of_mean(s: Any, log_mean: Array) -> Array:
+    return (s[..., 0] if hasattr(s, "ndim") else s) * log_mean
+
+
+def _last(x: Array, axis: int, xp: Any) -> Array:
+    array = np.asarray(x) if xp is np else x
+    return xp.moveaxis(array, axis, -1) if array.ndim > 1 else array
