@@ -15,7 +15,7 @@ DIGITS = 60
 # The array namespace of a generator, on single numbers.
 _MPMATH = SimpleNamespace(
     where=lambda condition, a, b: a if condition else b,
-    **{name: getattr(mp, name) for name in ("log", "log1p", "exp", "expm1", "sqrt", "sign", "tanh")},
+    **{name: getattr(mp, name) for name in ("log", "log1p", "exp", "expm1", "sqrt", "sign")},
     abs=abs,
 )
 

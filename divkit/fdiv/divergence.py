@@ -73,6 +73,12 @@ class Interval:
     def __contains__(self, t: float) -> bool:
         return t < self.upper or (self.closed and t == self.upper)
 
+    def largest(self, *, single: bool = False) -> float:
+        """Return the largest double, or single-precision number, inside."""
+        narrow = np.float32 if single else np.float64
+        end = narrow(self.upper)
+        return float(end if float(end) in self else np.nextafter(end, narrow(-INF)))
+
     def __str__(self) -> str:
         if self.upper == INF:
             return "all t"
@@ -315,13 +321,8 @@ class Divergence:
         >>> bool(fdiv.squared_hellinger.activation(1000.0) < 1)
         True
         """
-        closed = math.isfinite(self.conjugate_at_slope)
-
-        def g(v: Array, xp: Any) -> Array:
-            return self.formulas.activation(v, xp)
-
-        # Where the domain is open, rounding must not carry g(v) onto its end.
-        return _elementwise("v", v, g, below=None if closed else self.slope)
+        # Rounding must not carry g(v) out of the domain.
+        return _elementwise("v", v, self.formulas.activation, inside=self.conjugate_domain)
 
     def penalty(self, v: Array) -> Array:
         """Return f*(g(v)), fused: accurate where g(v) itself has rounded to the domain's end.
@@ -447,12 +448,12 @@ def _elementwise(
     formula: Formula,
     *,
     at_least: float | None = None,
-    below: float | None = None,
+    inside: Interval | None = None,
 ) -> Array:
     """Apply `formula` to `x` computed wide; numbers give numbers, arrays arrays."""
     if _check.is_blocked(x):
         return x.map_blocks(
-            lambda block: _elementwise(name, block, formula, at_least=at_least, below=below),
+            lambda block: _elementwise(name, block, formula, at_least=at_least, inside=inside),
             dtype=_check.result_dtype(np, x),
         )
     xp = _check.namespace(x)
@@ -462,12 +463,16 @@ def _elementwise(
     if at_least is not None:
         _check.at_least(name, wide, at_least, xp)
     with _check.quiet(xp):
-        value = xp.astype(xp.asarray(formula(wide, xp)), dtype, copy=True)
-        if below is not None and below < INF:
-            narrow = np.float32 if dtype == xp.float32 else np.float64
-            largest = float(np.nextafter(narrow(below), narrow(-INF)))
-            # A value rounded to the end steps back from it, which keeps its derivative.
-            value = xp.where(value > largest, value - (float(narrow(below)) - largest), value)
+        value = formula(wide, xp)
+        if xp is np or not hasattr(value, "dtype"):
+            value = xp.asarray(value)
+        value = xp.astype(value, dtype, copy=True)
+        if inside is not None and inside.upper < INF:
+            single = dtype == xp.float32
+            largest = inside.largest(single=single)
+            # A value rounded past it steps back, which keeps its derivative.
+            step = float((np.float32 if single else np.float64)(inside.upper)) - largest
+            value = xp.where(value > largest, value - step, value)
             value = xp.where(value > largest, largest, value)
     if isinstance(x, (int, float, np.number)):
         return float(value)

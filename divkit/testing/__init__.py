@@ -10,6 +10,6 @@ from divkit.testing.divergences import divergence_checks as divergence_checks
 from divkit.testing.problems import costs as costs
 from divkit.testing.problems import point_clouds as point_clouds
 from divkit.testing.problems import transport_problems as transport_problems
-from divkit.testing.transports import check_transport as check_transport
 from divkit.testing.transports import TRANSPORT_IDENTITIES as TRANSPORT_IDENTITIES
+from divkit.testing.transports import check_transport as check_transport
 from divkit.testing.transports import transport_checks as transport_checks

@@ -102,7 +102,7 @@ def test_libraries_are_not_mixed():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@EVERY
+@pytest.mark.parametrize("D", [*fdiv.CATALOGUE.values(), *map(fdiv.alpha, (-0.5, 0.3))], ids=str)
 def test_critic_outputs_of_any_precision(D, dtype):
     v = np.array([-100.0, -1.0, 0.0, 1.0, 100.0], dtype=dtype)
     t, penalty = D.activation(v), D.penalty(v)
