@@ -6,7 +6,10 @@ float arrays in the caller's own library; they never write to what they were giv
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,11 @@ def namespace(*arrays: Array) -> Any:
             f"arrays must come from one library, got numpy and {_library(foreign[0])}: "
             "convert one of them first"
         )
+    if all(_library(x) == "torch" for x in foreign):
+        # Not through array_namespace, whose cache torch.compile cannot look into.
+        import array_api_compat.torch
+
+        return array_api_compat.torch
     import array_api_compat
 
     try:
@@ -36,8 +44,40 @@ def namespace(*arrays: Array) -> Any:
         ) from error
 
 
-def real(name: str, x: Array, xp: Any) -> Array:
-    """Return `x` as a float array that is at least 64 bits wide where the library has that.
+def widest(xp: Any) -> Any:
+    """Return the float type to compute in: float64, or float32 in JAX as it starts."""
+    return xp.asarray(0.0).dtype if xp.__name__ == "jax.numpy" else xp.float64
+
+
+def quiet(xp: Any) -> AbstractContextManager[Any]:
+    """Return a context in which infinities are answers; torch says nothing of them anyway."""
+    if xp.__name__ == "array_api_compat.torch":
+        return contextlib.nullcontext()  # torch.compile knows no other
+    return np.errstate(all="ignore")
+
+
+def holds(condition: Array, xp: Any) -> bool:
+    """Return whether `condition` holds everywhere; True where nothing is known of values yet.
+
+    That is so while torch.compile or a transformation of JAX records what is computed.
+    """
+    if _library(condition) == "torch" and sys.modules["torch"].compiler.is_compiling():
+        return True
+    try:
+        return bool(xp.all(condition))
+    except TypeError as error:
+        if _library(error) != "jax":
+            raise
+        return True
+
+
+def is_blocked(x: Array) -> bool:
+    """Return whether `x` is a Dask array, of which only blocks are ever in memory."""
+    return _library(x) == "dask"
+
+
+def real(name: str, x: Array, xp: Any, like: Array = None) -> Array:
+    """Return `x` as an array of the widest float type, a sequence on the device of `like`.
 
     Raises
     ------
@@ -54,10 +94,13 @@ def real(name: str, x: Array, xp: Any) -> Array:
         if array.dtype.kind not in "fiu":
             raise TypeError(_wrong_kind(name, array.dtype))
         return array if array.dtype == np.float64 else array.astype(np.float64)
-    array = x if hasattr(x, "dtype") else xp.asarray(x)
-    if not xp.isdtype(array.dtype, ("real floating", "integral")):
-        raise TypeError(_wrong_kind(name, array.dtype))
-    return array if array.dtype == xp.float64 else xp.astype(array, xp.float64)
+    wide = widest(xp)
+    if not hasattr(x, "dtype"):
+        array = xp.asarray(real(name, x, np), dtype=wide)
+        return array.to(like.device) if _library(like) == "torch" else array
+    if not xp.isdtype(x.dtype, ("real floating", "integral")):
+        raise TypeError(_wrong_kind(name, x.dtype))
+    return x if x.dtype == wide else xp.astype(x, wide)
 
 
 def result_dtype(xp: Any, *arrays: Array) -> Any:
@@ -65,14 +108,28 @@ def result_dtype(xp: Any, *arrays: Array) -> Any:
 
     Half precision ends at 65504, which divergences pass; its answers come back as float32.
     """
-    widths = [_float_bits(x) for x in arrays]
+    widths = [float_bits(x) for x in arrays]
     known = [bits for bits in widths if bits]
-    return xp.float32 if known and max(known) <= 32 else xp.float64
+    return xp.float32 if known and max(known) <= 32 else widest(xp)
+
+
+def float_bits(x: Array) -> int:
+    """Return the width of a float array's entries, 0 for integers and plain sequences."""
+    dtype = getattr(x, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiu":
+        return 8 * dtype.itemsize if dtype.kind == "f" else 0
+    dtype = str(dtype)
+    if "float" not in dtype:
+        return 0
+    return 16 if "float16" in dtype else 32 if "float32" in dtype else 64
 
 
 def rounding(*arrays: Array) -> float:
     """Return the machine epsilon of the coarsest float type among `arrays`."""
-    bits = min((b for b in map(_float_bits, arrays) if b), default=64)
+    if any("bfloat16" in str(getattr(x, "dtype", "")) for x in arrays):
+        return 2.0**-7
+    widths = [bits for bits in map(float_bits, arrays) if bits]
+    bits = min(widths) if widths else 64
     return {16: 2.0**-10, 32: 2.0**-23}.get(bits, 2.0**-52)
 
 
@@ -81,9 +138,12 @@ def finite(name: str, x: Array, xp: Any) -> None:
     _all(name, x, xp.isfinite(x), "finite", xp)
 
 
-def nonnegative(name: str, x: Array, xp: Any) -> None:
-    """Raise ValueError if `x` has an entry that is negative, nan or infinite, naming the first."""
-    _all(name, x, xp.isfinite(x) & (x >= 0), "finite and at least 0", xp)
+def nonnegative(name: str, x: Array, xp: Any, start: Sequence[int] = ()) -> None:
+    """Raise ValueError if `x` has an entry that is negative, nan or infinite, naming the first.
+
+    `start` is where `x` begins, if it is a block of the array that the caller gave.
+    """
+    _all(name, x, xp.isfinite(x) & (x >= 0), "finite and at least 0", xp, start)
 
 
 def not_nan(name: str, x: Array, xp: Any) -> None:
@@ -131,13 +191,13 @@ def broadcastable(first: tuple[str, Array], second: tuple[str, Array]) -> None:
 
 def positive_mass(name: str, mass: Array, xp: Any) -> None:
     """Raise ValueError if a mass is 0."""
-    if not bool(xp.all(mass > 0)):
+    if not holds(mass > 0, xp):
         raise ValueError(f"`{name}` must have positive mass, got only zeros{_row(mass <= 0, xp)}")
 
 
 def unit_mass(name: str, mass: Array, xp: Any) -> None:
     """Raise ValueError if integers do not sum to 1: they are counts then."""
-    if not bool(xp.all(mass == 1)):
+    if not holds(mass == 1, xp):
         given = float(_first(mass, mass != 1, xp))
         raise ValueError(
             f"`{name}` must hold probabilities, got integer counts of mass {given:g}"
@@ -148,7 +208,7 @@ def unit_mass(name: str, mass: Array, xp: Any) -> None:
 def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
     """Raise ValueError if masses differ by more than `tolerance`, relative."""
     apart = xp.abs(p_mass - q_mass) > tolerance * xp.where(p_mass > q_mass, p_mass, q_mass)
-    if bool(xp.any(apart)):
+    if not holds(~apart, xp):
         both = xp.zeros_like(p_mass + q_mass)
         p_first, q_first = (float(_first(x + both, apart, xp)) for x in (p_mass, q_mass))
         raise ValueError(
@@ -175,11 +235,12 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"`{name}` must be one of {listed}, got {value!r}")
 
 
-def _all(name: str, x: Array, good: Array, need: str, xp: Any) -> None:
-    if bool(xp.all(good)):
+def _all(name: str, x: Array, good: Array, need: str, xp: Any, start: Sequence[int] = ()) -> None:
+    if holds(good, xp):
         return
     index = _first_index(~good, xp)
-    where = f"[{', '.join(map(str, index))}]" if index else ""
+    given = [i + first for i, first in zip(index, start or (0,) * len(index), strict=True)]
+    where = f"[{', '.join(map(str, given))}]" if given else ""
     raise ValueError(f"`{name}` must be {need}, got {name}{where} = {float(x[index])!r}")
 
 
@@ -207,17 +268,6 @@ def _is_plain(x: Array) -> bool:
 
 def _library(x: Array) -> str:
     return type(x).__module__.partition(".")[0]
-
-
-def _float_bits(x: Array) -> int:
-    """Return the width of a float array's entries, 0 for integers and plain sequences."""
-    dtype = getattr(x, "dtype", None)
-    if isinstance(dtype, np.dtype):
-        return 8 * dtype.itemsize if dtype.kind == "f" else 0
-    dtype = str(dtype)
-    if "float" not in dtype:
-        return 0
-    return 16 if "float16" in dtype else 32 if "float32" in dtype else 64
 
 
 def _wrong_kind(name: str, dtype: object) -> str:

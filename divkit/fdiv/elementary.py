@@ -14,7 +14,8 @@ LOG2 = 0.6931471805599453
 
 def softplus(x: Array, xp: Any) -> Array:
     """Return log(1 + eˣ); the exponential never overflows."""
-    return xp.where(x > 0, x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+    # Not by abs(x): automatic differentiation would have its slope 0 at 0.
+    return xp.where(x > 0, x, 0.0) + xp.log1p(xp.exp(xp.where(x > 0, -x, x)))
 
 
 def half_log_ratio(p: Array, q: Array, difference: Array, xp: Any) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,7 +12,7 @@ from divkit import _check
 from divkit._check import Array
 from divkit.fdiv import scalar
 from divkit.fdiv.divergence import Divergence
-from divkit.fdiv.exact import difference_of_scaled, exact_sum, quotient
+from divkit.fdiv.pair import Pair, pair
 
 
 def evaluate(
@@ -25,33 +24,45 @@ def evaluate(
         value = _large(D, p, q, axis, normalize)
     if value is not None:
         return np.expand_dims(value, axis) if keepdims else value
-    pair = _pair(p, q, axis, normalize, _check.namespace(p, q))
-    with np.errstate(all="ignore"):  # infinities are answers here
-        value = _integral(D, pair) / pair.mass + D.at_one
-    return _finished(value, pair, keepdims)
+    if _check.is_blocked(p) or _check.is_blocked(q):
+        from divkit.fdiv import blocks
+
+        return blocks.evaluate(D, p, q, axis=axis, keepdims=keepdims, normalize=normalize)
+    both = pair(p, q, axis, normalize, _check.namespace(p, q))
+    with _check.quiet(both.xp):
+        common, infinite = integral(D, both)
+        value = common / both.mass + D.at_one + infinite
+    return _finished(value, both, keepdims)
 
 
 def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
     """Return T = f′(p/q) at every atom; see `Divergence.witness`."""
-    pair = _pair(p, q, axis, normalize, _check.namespace(p, q))
-    xp, p, q = pair.xp, pair.p, pair.q
-    with np.errstate(all="ignore"):
+    if _check.is_blocked(p) or _check.is_blocked(q):
+        from divkit.fdiv import blocks
+
+        return blocks.witness(D, p, q, axis=axis, normalize=normalize)
+    both = pair(p, q, axis, normalize, _check.namespace(p, q))
+    return both.xp.moveaxis(critic(D, both), -1, both.axis)
+
+
+def critic(D: Divergence, both: Pair) -> Array:
+    """Return f′(p/q) with the atoms on the last axis."""
+    xp, p, q = both.xp, both.p, both.q
+    with _check.quiet(xp):
+        inside = (p > 0) & (q > 0)
         # A ratio too large or small for a double is still not 0 or ∞: there the critic would be
         # infinite at an atom where it must not be.
-        limits = xp.finfo(xp.float64)
-        u = xp.clip(p / q, float(limits.smallest_normal), float(limits.max))
+        limits = xp.finfo(p.dtype)
+        u = xp.where(inside, p, 1.0) / xp.where(inside, q, 1.0)
+        u = xp.clip(u, float(limits.smallest_normal), float(limits.max))
         u = xp.where((p == 0) & (q > 0), 0.0, u)
-        u = xp.where((p > 0) & (q == 0), np.inf, u)
-        u = xp.where((p == 0) & (q == 0), 1.0, u)
-        T = xp.astype(D.derivative(u), pair.dtype)
-        if D.slope < np.inf:
+        u = xp.where((p > 0) & (q == 0), math.inf, u)
+        T = xp.astype(D.derivative(u), both.dtype)
+        if D.slope < math.inf:
             # Nor may rounding carry it to the end of the domain of f*, or past it.
-            narrow = np.float32 if pair.dtype == xp.float32 else np.float64
-            end = narrow(D.slope)
-            if float(end) > D.slope or not math.isfinite(D.conjugate_at_slope):
-                end = np.nextafter(end, narrow(-np.inf))
-            T = xp.where((q > 0) & (float(end) < T), xp.asarray(float(end), dtype=pair.dtype), T)
-    return xp.moveaxis(T, -1, pair.axis)
+            end = D.conjugate_domain.largest(single=both.dtype == xp.float32)
+            T = xp.where((q > 0) & (end < T), end, T)
+    return T
 
 
 def bound(
@@ -59,72 +70,29 @@ def bound(
 ) -> Array:
     """Return E_P T − E_Q f*(T); see `Divergence.bound`."""
     xp = _check.namespace(p, q, T)
-    pair = _pair(p, q, axis, normalize, xp)
-    T = _check.real("T", T, xp)
+    both = pair(p, q, axis, normalize, xp)
+    p, q = both.p, both.q
+    T = _check.real("T", T, xp, like=p)
     _check.not_nan("T", T, xp)
     T = _check.atoms_last("T", T, axis, xp)
-    _check.broadcastable(("p", pair.p), ("T", T))
-    with np.errstate(all="ignore"):
+    _check.broadcastable(("p", p), ("T", T))
+    with _check.quiet(xp):
         penalty = D.conjugate(T)
-        gain = xp.where(pair.p > 0, pair.p * T, 0.0)
-        loss = xp.where(pair.q > 0, pair.q * penalty, 0.0)
-        value = xp.sum(gain - loss, axis=-1) / pair.mass
+        gain, infinite_gain = _weighted(p, T, xp)
+        loss, infinite_loss = _weighted(q, penalty, xp)
+        value = xp.sum(gain - loss, axis=-1) / both.mass
+        value = value + xp.sum(infinite_gain - infinite_loss, axis=-1)
         # A critic that is −inf where P has mass, or past the domain of f* where Q has, bounds
         # nothing, whatever it is worth elsewhere.
-        worthless = ((pair.p > 0) & (-np.inf == T)) | ((pair.q > 0) & (penalty == np.inf))
-        value = xp.where(xp.any(worthless, axis=-1), -np.inf, value)
-    return _finished(value, pair, keepdims)
+        worthless = ((p > 0) & (-math.inf == T)) | ((q > 0) & (penalty == math.inf))
+        value = xp.where(xp.any(worthless, axis=-1), -math.inf, value)
+    return _finished(value, both, keepdims)
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """Two measures of the same mass, their atoms on the last axis."""
-
-    p: Array
-    q: Array  # times mass(p)/mass(q)
-    difference: Array  # p − q, to full relative accuracy
-    mass: Array
-    axis: int  # where the caller has the atoms, counted from the end
-    dtype: Any  # of the answer
-    xp: Any
-
-
-def _pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> _Pair:
-    dtype = _check.result_dtype(xp, p, q)
-    tolerance = _check.rounding(p, q) ** 0.5  # half the digits: more is a different mass
-    given = p, q
-    p, q = _check.real("p", p, xp), _check.real("q", q, xp)
-    _check.nonnegative("p", p, xp)
-    _check.nonnegative("q", q, xp)
-    if p.ndim != q.ndim and axis >= 0:
-        raise ValueError(
-            "`axis` must count from the end when `p` and `q` differ in dimension, got "
-            f"{axis} for {p.ndim} and {q.ndim} axes"
-        )
-    position = _check.axis_index("axis", axis, max(p.ndim, 1))
-    p, q = _check.atoms_last("p", p, axis, xp), _check.atoms_last("q", q, axis, xp)
-    _check.broadcastable(("p", p), ("q", q))
-
-    (p, p_mass), (q, q_mass) = _with_mass("p", p, xp), _with_mass("q", q, xp)
-    if not normalize:
-        for name, x, mass in (("p", given[0], p_mass[0]), ("q", given[1], q_mass[0])):
-            if _check.is_integer(x):
-                _check.unit_mass(name, mass, xp)
-        _check.equal_mass(p_mass[0], q_mass[0], tolerance, xp)
-    # D is wanted for p/mass(p) and q/mass(q), but dividing would round p and q apart by an ulp
-    # each, which is all there is to see when they are close. So q alone is rescaled, and p − q
-    # kept to twice the precision; a common mass divides the result.
-    p, p_mass = _near_one(p, p_mass, xp)
-    q, q_mass = _near_one(q, q_mass, xp)
-    if bool(xp.all((p_mass[0] == q_mass[0]) & (p_mass[1] == q_mass[1]))):
-        difference = p - q
-    else:
-        high, low = quotient(p_mass, q_mass)
-        positive = q > 0
-        q, difference = difference_of_scaled(p, q, (high[..., None], low[..., None]))
-        # A subnormal mass must not vanish by rounding: zero is another thing than small.
-        q = xp.where(positive & (q == 0), 5e-324, q)
-    return _Pair(p, q, difference, p_mass[0], position, dtype, xp)
+def _weighted(mass: Array, x: Array, xp: Any) -> tuple[Array, Array]:
+    """Return mass · x where x is finite, and the infinities among x that have mass."""
+    finite = xp.isfinite(x)
+    return mass * xp.where(finite, x, 0.0), xp.where((mass > 0) & ~finite, x, 0.0)
 
 
 # Up to this many atoms a loop over plain numbers is done before arrays are set up.
@@ -180,50 +148,49 @@ def _large(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Arr
     return np.asarray(D.at_one + excess / p_mass, dtype=dtype)[()]
 
 
-def _integral(D: Divergence, pair: _Pair) -> Array:
-    """Return Σ h over atoms, those with a zero by their limits."""
-    xp, p, q, difference = pair.xp, pair.p, pair.q, pair.difference
-    both = (p > 0) & (q > 0)
-    if bool(xp.all(both)):
-        return xp.sum(D.formulas.integrand(p, q, difference, xp), axis=-1)
+def integral(D: Divergence, both: Pair) -> tuple[Array, Array]:
+    """Return Σ h over the atoms, and apart from it what is infinite, with their derivatives.
+
+    Where p, q > 0 the derivatives are those of the integrand. Where one is 0, h is linear to
+    first order, by the limits of the record: D has the derivative f′(0⁺) in p and f(0⁺) in q
+    where p = 0, and f′(∞) in p and −f*(f′(∞)) in q where q = 0, less those of the affine part.
+    An infinite one is kept out of the sum, which mass divides: it belongs to its atom alone.
+    Where both are 0 there is no atom: the derivatives are those at p = q.
+    """
+    xp, p, q, difference = both.xp, both.p, both.q, both.difference
+    inside = (p > 0) & (q > 0)
+    if xp is np and np.all(inside):
+        return xp.sum(D.formulas.integrand(p, q, difference, xp), axis=-1), 0.0
     h = D.formulas.integrand(
-        xp.where(both, p, 1.0), xp.where(both, q, 1.0), xp.where(both, difference, 0.0), xp
+        xp.where(inside, p, 1.0), xp.where(inside, q, 1.0), xp.where(inside, difference, 0.0), xp
     )
-    total = xp.sum(xp.where(both, h, 0.0), axis=-1)
-    # h(0, q) = q (f(0⁺) − f(1) + f′(1)) and h(p, 0) = p (f′(∞) − f′(1)).
-    for mass, limit in (
-        (xp.where(p == 0, q, 0.0), D.at_zero - D.at_one + D.derivative_at_one),
-        (xp.where(q == 0, p, 0.0), D.slope - D.derivative_at_one),
+    common, infinite = xp.sum(xp.where(inside, h, 0.0), axis=-1), 0.0
+    no_p, no_q = (p == 0) & (q > 0), (p > 0) & (q == 0)
+    in_p, in_q = -D.derivative_at_one, D.derivative_at_one - D.at_one
+    for where, x, own, limit in (
+        (no_p, p, p, in_p + D.derivative_at_zero),
+        (no_p, q, both.q_own, in_q + D.at_zero),
+        (no_q, p, p, in_p + D.slope),
+        (no_q, q, both.q_own, in_q - D.conjugate_at_slope),
     ):
-        alone = xp.sum(mass + xp.zeros_like(difference), axis=-1)
-        total = total + xp.where(alone > 0, limit * alone, 0.0)
-    return total
+        if math.isfinite(limit):
+            common = common + limit * xp.sum(xp.where(where, x, 0.0), axis=-1)
+        else:
+            infinite = infinite + _infinite(where, own, limit, xp)
+    return common, infinite
 
 
-def _with_mass(name: str, x: Array, xp: Any) -> tuple[Array, tuple[Array, Array]]:
-    """Return `x`, made smaller where its sum would overflow, and that sum as high + low."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mass = exact_sum(x, xp)
-        if not bool(xp.all(xp.isfinite(mass[0]) & xp.isfinite(mass[1]))):
-            x = x * 2.0**-64
-            mass = exact_sum(x, xp)
-    _check.positive_mass(name, mass[0], xp)
-    return x, mass
+def _infinite(where: Array, x: Array, limit: float, xp: Any) -> Array:
+    """Return Σ ±∞ · x with 0 · ∞ = 0, in the value and in its derivative."""
+    # A product that overflows unless a factor is 0, the one from backpropagation included.
+    large = (2.0**100 if _check.float_bits(x) == 32 else 2.0**1000) * xp.astype(where, x.dtype)
+    total = xp.sum(x * large * large * large, axis=-1)
+    return total if limit > 0 else -total
 
 
-def _near_one(x: Array, mass: tuple[Array, Array], xp: Any) -> tuple[Array, tuple[Array, Array]]:
-    """Scale by a power of two where products of masses could overflow or underflow."""
-    if bool(xp.all((mass[0] > 1e-100) & (mass[0] < 1e100))):
-        return x, mass
-    # In two steps, as 2¹⁰⁷⁴ is not a double.
-    factor = 2.0 ** -xp.floor(xp.log2(mass[0]) / 2)
-    x = x * factor[..., None] * factor[..., None]
-    return x, exact_sum(x, xp)
-
-
-def _finished(value: Array, pair: _Pair, keepdims: bool) -> Array:
-    if pair.xp is np:
-        value = np.asarray(value, dtype=pair.dtype)[()]
-        return np.expand_dims(value, pair.axis) if keepdims else value
-    value = pair.xp.astype(value, pair.dtype)
-    return pair.xp.expand_dims(value, axis=pair.axis) if keepdims else value
+def _finished(value: Array, both: Pair, keepdims: bool) -> Array:
+    if both.xp is np:
+        value = np.asarray(value, dtype=both.dtype)[()]
+        return np.expand_dims(value, both.axis) if keepdims else value
+    value = both.xp.astype(value, both.dtype)
+    return both.xp.expand_dims(value, axis=both.axis) if keepdims else value

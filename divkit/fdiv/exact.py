@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from divkit._check import Array
+from divkit._check import Array, float_bits
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -57,6 +57,6 @@ def difference_of_scaled(p: Array, q: Array, factor: tuple[Array, Array]) -> tup
 
 
 def _halves(a: Array) -> tuple[Array, Array]:
-    big = 134217729.0 * a  # 2²⁷ + 1
+    big = (4097.0 if float_bits(a) == 32 else 134217729.0) * a  # 2¹² + 1 or 2²⁷ + 1
     high = big - (big - a)
     return high, a - high

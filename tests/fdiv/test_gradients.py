@@ -34,7 +34,7 @@ def envelope(D, p, q):
 @EVERY
 def test_inside_twice(D):
     rng = np.random.default_rng(3)
-    p, q = tensors(*(0.05 + rng.random((2, 2, 4))))
+    p, q = tensors(*(0.05 + rng.random((2, 3))))
 
     def value(p, q):
         return D(p, q, normalize=True)
