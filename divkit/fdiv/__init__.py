@@ -3,6 +3,7 @@
 Each divergence is a record: call it on two distributions, or ask it for its dual side.
 """
 
+from divkit.fdiv.all_pairs import pairwise as pairwise
 from divkit.fdiv.divergence import Divergence as Divergence
 from divkit.fdiv.divergence import Formulas as Formulas
 from divkit.fdiv.divergence import Interval as Interval

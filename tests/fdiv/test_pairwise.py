@@ -1,16 +1,13 @@
 """All pairs: each entry is what the divergence of the two rows is, by whichever way."""
 
-import importlib
-
 import numpy as np
 import pytest
 
 from divkit import fdiv
+from divkit.fdiv import all_pairs as module
 from tests import naive
 
-# In the package, the function of that name hides the module.
-module = importlib.import_module("divkit.fdiv.pairwise")
-pairwise = module.pairwise
+pairwise = fdiv.pairwise
 EVERY = pytest.mark.parametrize("D", [*fdiv.CATALOGUE.values(), fdiv.alpha(0.3)], ids=str)
 
 
