@@ -45,3 +45,9 @@ CATALOGUE: dict[str, Divergence] = {
     for name, entry in list(globals().items())
     if isinstance(entry, (Divergence, Family))
 }
+
+# What stands on the catalogue.
+from divkit.fdiv import bounds as bounds
+from divkit.fdiv import closed_form as closed_form
+from divkit.fdiv.densities import from_densities as from_densities
+from divkit.fdiv.samples import histograms as histograms

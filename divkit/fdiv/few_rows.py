@@ -1,0 +1,86 @@
+"""Linear programs of a few rows and many columns, by the revised simplex method.
+
+HiGHS works to absolute tolerances; here nothing but rounding limits the accuracy, so that tiny
+optima keep their digits, and new columns continue from the basis at hand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+_MOST_IDLE = 30
+_ROUNDING = 1e-15
+
+
+class Program:
+    """Least c·x over x ≥ 0 with A x = b, for b ≥ 0.
+
+    Rows of `columns` are the columns of A, each followed by its cost; their largest entry should
+    be about 1.
+    """
+
+    def __init__(self, columns: Vector, b: Vector) -> None:
+        self._b = b
+        self._m = len(b)
+        # A unit column for each row gives a first basis; whatever of these stays is infeasible.
+        units = np.concatenate([np.eye(self._m), np.zeros((self._m, 1))], axis=1)
+        self._columns = np.concatenate([units, columns])
+        self._basis = list(range(self._m))
+        self._solve((np.arange(len(self._columns)) < self._m).astype(np.float64))
+        left = self._levels()[np.array(self._basis) < self._m]
+        self.feasible = bool(left.sum() <= 1e-9 * b.sum())
+
+    def add(self, columns: Vector) -> None:
+        """Add columns at level 0."""
+        self._columns = np.concatenate([self._columns, columns])
+
+    def solve(self) -> tuple[float, Vector]:
+        """Return the optimum and the price of each row. There must be a finite one."""
+        prices = self._solve(self._columns[:, -1])
+        costs = self._columns[self._basis, -1]
+        return float(costs @ np.maximum(self._levels(), 0.0)), prices
+
+    def _matrix(self) -> Vector:
+        matrix: Vector = self._columns[self._basis, :-1].T
+        return matrix
+
+    def _levels(self) -> Vector:
+        levels: Vector = np.linalg.solve(self._matrix(), self._b)
+        return levels
+
+    def _solve(self, costs: Vector) -> Vector:
+        prices: Vector = np.zeros(self._m)
+        best, idle = np.inf, 0
+        while idle < _MOST_IDLE:
+            inverse: Vector = np.linalg.inv(self._matrix())
+            prices = costs[self._basis] @ inverse
+            # Between ratios that nearly agree, pivots go on for ever on rounding alone.
+            value = float(prices @ self._b)
+            idle = 0 if value < best - _ROUNDING * abs(best) else idle + 1
+            best = min(best, value)
+            reduced = costs - self._columns[:, :-1] @ prices
+            noise = float(np.max(np.abs(reduced[self._basis])))
+            reduced[: self._m] = np.inf  # what is infeasible does not come back
+            reduced[self._basis] = np.inf
+            entering = int(np.argmin(reduced))
+            if reduced[entering] >= -_ROUNDING * np.max(np.abs(prices)) - 2 * noise:
+                break
+            direction = inverse @ self._columns[entering, :-1]
+            levels = np.maximum(inverse @ self._b, 0.0)
+            size = 1e-12 * np.max(np.abs(direction))
+            blocked = direction > size
+            # A unit column at level 0 must not rise either.
+            stuck = (np.array(self._basis) < self._m) & (levels <= 1e-12) & (direction < -size)
+            with np.errstate(all="ignore"):
+                steps = np.where(blocked, levels / direction, np.inf)
+            steps[stuck] = 0.0
+            leaving = int(np.argmin(steps))
+            if steps[leaving] == np.inf:
+                break  # both programs are bounded: this is rounding
+            ties = np.flatnonzero(steps <= steps[leaving] * (1 + 1e-12))
+            leaving = int(ties[np.argmax(np.abs(direction[ties]))])
+            self._basis[leaving] = entering
+        return prices
