@@ -1,14 +1,15 @@
 """Divergences between two members of a parametric family, exactly.
 
-Powers of the density ratio (`alpha`, `pearson`, `neyman`, `squared_hellinger`), their limits
-(`kl`, `reverse_kl`, `jeffreys`) and in a few families `total_variation` have closed forms; for
-others, `from_densities` integrates. Values are in nats where the divergence has a logarithm, +inf
+Powers of the density ratio (`alpha`, `tsallis`, `cressie_read`, `pearson`, `neyman`,
+`squared_hellinger`), their limits (`kl`, `reverse_kl`, `jeffreys`) and logarithms (`renyi`,
+`bhattacharyya`, `chernoff`) have closed forms, in a few families `total_variation` too; for others,
+`from_densities` integrates. Values are in nats where the divergence has a logarithm, +inf
 where the integral diverges, and accurate also where the two laws nearly agree.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,8 +27,13 @@ from divkit.fdiv.exponential_family import (
     divergence,
 )
 
+if TYPE_CHECKING:
+    from divkit.fdiv.transforms import Transform
 
-def gaussian(D: Divergence, mean_p: Array, cov_p: Array, mean_q: Array, cov_q: Array) -> float:
+
+def gaussian(
+    D: Divergence | Transform, mean_p: Array, cov_p: Array, mean_q: Array, cov_q: Array
+) -> float:
     """Return D between two Gaussian laws, of one or several variables.
 
     KL is ½ [tr(Σ_q⁻¹Σ_p) − d + (μ_p−μ_q)ᵀΣ_q⁻¹(μ_p−μ_q) − log det(Σ_q⁻¹Σ_p)], and
@@ -37,7 +43,7 @@ def gaussian(D: Divergence, mean_p: Array, cov_p: Array, mean_q: Array, cov_q: A
 
     Parameters
     ----------
-    D : Divergence
+    D : Divergence or Transform
         One that has a closed form.
     mean_p, mean_q : float or array, shape (d,)
         The means.
@@ -79,7 +85,7 @@ def gaussian(D: Divergence, mean_p: Array, cov_p: Array, mean_q: Array, cov_q: A
     return divergence(D, GAUSSIAN, p, q)
 
 
-def exponential(D: Divergence, rate_p: float, rate_q: float) -> float:
+def exponential(D: Divergence | Transform, rate_p: float, rate_q: float) -> float:
     """Return D between two exponential laws with densities r e^(−rx) on x > 0.
 
     KL is log(r_p/r_q) + r_q/r_p − 1. Rates are positive; raises like `gaussian`.
@@ -94,7 +100,9 @@ def exponential(D: Divergence, rate_p: float, rate_q: float) -> float:
     return divergence(D, EXPONENTIAL, _positive("rate_p", rate_p), _positive("rate_q", rate_q))
 
 
-def gamma(D: Divergence, shape_p: float, rate_p: float, shape_q: float, rate_q: float) -> float:
+def gamma(
+    D: Divergence | Transform, shape_p: float, rate_p: float, shape_q: float, rate_q: float
+) -> float:
     """Return D between two gamma laws with densities proportional to x^(k−1) e^(−rx) on x > 0.
 
     KL is (k_p−k_q)ψ(k_p) − lgΓ(k_p) + lgΓ(k_q) + k_q log(r_p/r_q) + k_p (r_q−r_p)/r_p. Shapes
@@ -113,7 +121,7 @@ def gamma(D: Divergence, shape_p: float, rate_p: float, shape_q: float, rate_q: 
     return divergence(D, GAMMA, p, q)
 
 
-def beta(D: Divergence, a_p: float, b_p: float, a_q: float, b_q: float) -> float:
+def beta(D: Divergence | Transform, a_p: float, b_p: float, a_q: float, b_q: float) -> float:
     """Return D between two beta laws with densities proportional to x^(a−1) (1−x)^(b−1).
 
     The Dirichlet laws of two entries. Parameters are positive; raises like `gaussian`.
@@ -130,7 +138,7 @@ def beta(D: Divergence, a_p: float, b_p: float, a_q: float, b_q: float) -> float
     return divergence(D, DIRICHLET, p, q)
 
 
-def dirichlet(D: Divergence, concentration_p: Array, concentration_q: Array) -> float:
+def dirichlet(D: Divergence | Transform, concentration_p: Array, concentration_q: Array) -> float:
     """Return D between two Dirichlet laws with densities proportional to ∏ xᵢ^(aᵢ−1).
 
     KL is Σ [lgΓ(a_q) − lgΓ(a_p) + (a_p−a_q) ψ(a_p)] over the entries, less the same of their sums.
@@ -160,7 +168,9 @@ def dirichlet(D: Divergence, concentration_p: Array, concentration_q: Array) -> 
     return divergence(D, DIRICHLET, p.tolist(), q.tolist())
 
 
-def laplace(D: Divergence, mean_p: float, scale_p: float, mean_q: float, scale_q: float) -> float:
+def laplace(
+    D: Divergence | Transform, mean_p: float, scale_p: float, mean_q: float, scale_q: float
+) -> float:
     """Return D between two Laplace laws with densities e^(−|x−m|/b) / 2b.
 
     KL is log(b_q/b_p) + |Δ|/b_q + (b_p/b_q) e^(−|Δ|/b_p) − 1, and total variation with equal
@@ -178,7 +188,7 @@ def laplace(D: Divergence, mean_p: float, scale_p: float, mean_q: float, scale_q
     return divergence(D, LAPLACE, p, q)
 
 
-def poisson(D: Divergence, mean_p: float, mean_q: float) -> float:
+def poisson(D: Divergence | Transform, mean_p: float, mean_q: float) -> float:
     """Return D between two Poisson laws.
 
     KL is m_p log(m_p/m_q) − m_p + m_q. Means are positive; raises like `gaussian`.
@@ -193,7 +203,7 @@ def poisson(D: Divergence, mean_p: float, mean_q: float) -> float:
     return divergence(D, POISSON, _positive("mean_p", mean_p), _positive("mean_q", mean_q))
 
 
-def geometric(D: Divergence, success_p: float, success_q: float) -> float:
+def geometric(D: Divergence | Transform, success_p: float, success_q: float) -> float:
     """Return D between two geometric laws s (1−s)^k on k = 0, 1, and so on.
 
     KL is log(a/b) + (1−a)/a · log((1−a)/(1−b)). Probabilities of success lie strictly between 0
@@ -213,7 +223,7 @@ def geometric(D: Divergence, success_p: float, success_q: float) -> float:
     return divergence(D, GEOMETRIC, p, q)
 
 
-def bernoulli(D: Divergence, p: float, q: float) -> float:
+def bernoulli(D: Divergence | Transform, p: float, q: float) -> float:
     """Return D between two Bernoulli laws with probabilities p and q of 1: any D at all.
 
     Raises ValueError if p or q is not in [0, 1].

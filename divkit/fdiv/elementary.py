@@ -75,6 +75,24 @@ def expm1_minus(x: Array, expm1_x: Array, xp: Any) -> Array:
     return xp.where(near, 0.5 * small * small * series, expm1_x - x)
 
 
+def alpha_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: Any) -> Array:
+    """Return q (u^a − 1 − a(u−1)) / (ab) ≥ 0 for u = p/q, where b = a − 1.
+
+    The two orders are given both, as the difference would round one of them.
+    """
+    # h_a(p, q) = h_{1−a}(q, p): with an order of at least ½ no pole is near.
+    if a < 0.5:
+        p, q, difference, a, b = q, p, -difference, -b, -a
+    half_log = half_log_ratio(p, q, difference, xp)
+    log_u = 2 * half_log
+    power = power_minus_1(p, q, half_log, b, xp)
+    # a h = p (u^b − 1)/b − (p−q), and close to the diagonal, where that cancels, KL and the rest
+    # of the power beyond its first order.
+    near = kl_term(p, q, difference, xp) + p * (expm1_minus(b * log_u, power, xp) / b)
+    far = p * (power / b) - difference
+    return xp.where(xp.abs(log_u) < 1, near, far) / a
+
+
 def log_wright_omega(x: Array, xp: Any) -> Array:
     """Return y with y + e^y = x, so that e^y = ω(x) = W(eˣ) without the overflow of eˣ."""
     # Convex and increasing: from this side Newton's iteration falls to the root from anywhere.

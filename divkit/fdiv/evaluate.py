@@ -72,6 +72,9 @@ def bound(
     xp = _check.namespace(p, q, T)
     both = pair(p, q, axis, normalize, xp)
     p, q = both.p, both.q
+    end = D.slope
+    if _check.float_bits(T) == 32:
+        end = max(end, float(np.float32(end)))  # as near as such a critic can come to it
     T = _check.real("T", T, xp, like=p)
     _check.not_nan("T", T, xp)
     T = _check.atoms_last("T", T, axis, xp)
@@ -82,9 +85,9 @@ def bound(
         loss, infinite_loss = _weighted(q, penalty, xp)
         value = xp.sum(gain - loss, axis=-1) / both.mass
         value = value + xp.sum(infinite_gain - infinite_loss, axis=-1)
-        # A critic that is −inf where P has mass, or past the domain of f* where Q has, bounds
-        # nothing, whatever it is worth elsewhere.
-        worthless = ((p > 0) & (-math.inf == T)) | ((q > 0) & (penalty == math.inf))
+        # A critic that is −inf where P has mass, or past the domain of f*, bounds nothing,
+        # whatever it is worth elsewhere.
+        worthless = (p > 0) & ((-math.inf == T) | (end < T)) | ((q > 0) & (penalty == math.inf))
         value = xp.where(xp.any(worthless, axis=-1), -math.inf, value)
     return _finished(value, both, keepdims)
 

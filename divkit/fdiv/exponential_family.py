@@ -15,13 +15,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from divkit.fdiv.catalogue.alpha import alpha as alpha_divergence
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.elementary import half_log_ratio, kl_term
+
+if TYPE_CHECKING:
+    from divkit.fdiv.transforms import Transform
 
 INF = math.inf
 
@@ -47,7 +50,7 @@ class Family:
     total_variation: Callable[[Any, Any], float | None] = lambda p, q: None
 
 
-def divergence(D: Divergence, family: Family, p: Any, q: Any) -> float:
+def divergence(D: Divergence | Transform, family: Family, p: Any, q: Any) -> float:
     """Return D(P‖Q) for two members of `family`; ValueError where no closed form is known."""
 
     def exponent(a: float) -> float:
@@ -75,6 +78,7 @@ def divergence(D: Divergence, family: Family, p: Any, q: Any) -> float:
         "cressie_read": lambda: power(order + 1),
         "renyi": lambda: exponent(order) / (1 - order),
         "bhattacharyya": lambda: exponent(0.5),
+        "chernoff": lambda: _largest(exponent),
         "total_variation": lambda: family.total_variation(p, q),
     }
     with np.errstate(all="ignore"):  # infinities are answers here
@@ -85,6 +89,16 @@ def divergence(D: Divergence, family: Family, p: Any, q: Any) -> float:
             "it with fdiv.from_densities, or sum it over atoms"
         )
     return float(value)
+
+
+def _largest(exponent: Callable[[float], float]) -> float:
+    """Return the largest J(α) over 0 < α < 1; J is concave."""
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda a: -exponent(a), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-9}
+    )
+    return -float(found.fun)
 
 
 def _expm1(x: float) -> float:
@@ -194,7 +208,8 @@ def _poisson_exponent(a: float, p: float, q: float) -> float:
 
 def _arithmetic_less_geometric(a: float, p: float, q: float, difference: float) -> float:
     """Return α p + (1−α) q − p^α q^(1−α)."""
-    return a * (1 - a) * float(alpha_divergence(a).formulas.integrand(p, q, difference, np))
+    h = alpha_divergence(a).formulas.integrand(p, q, difference, np)
+    return a * (1 - a) * float(h)
 
 
 def _poisson_kl(p: float, q: float) -> float:
@@ -225,13 +240,13 @@ def _gamma_exponent(a: float, p: Any, q: Any) -> float:
     if shape <= 0 or rates == -INF:
         return -INF
     cross = a * (1 - a) * (k - j) * _log_ratio(c, b)
-    return log_gamma_gap(a, j, k - j) + shape * rates + cross
+    return float(log_gamma_gap(a, j, k - j) + shape * rates + cross)
 
 
 def _gamma_kl(p: Any, q: Any) -> float:
     (k, b), (j, c) = p, q
     rates = float(kl_term(b, c, b - c, np)) / b
-    return log_gamma_bregman(k, j - k) + k * rates + (k - j) * _log_ratio(c, b)
+    return float(log_gamma_bregman(k, j - k) + k * rates + (k - j) * _log_ratio(c, b))
 
 
 def _dirichlet_exponent(a: float, p: Any, q: Any) -> float:
@@ -263,7 +278,7 @@ def _laplace_exponent(a: float, p: Any, q: Any) -> float:
 
 def _laplace_kl(p: Any, q: Any) -> float:
     (m, b), (n, c) = p, q
-    return float(kl_term(c, b, c - b, np)) / c + b / c * _decay(abs(m - n) / b)
+    return float(kl_term(c, b, c - b, np) / c + b / c * _decay(abs(m - n) / b))
 
 
 def _decay(y: float) -> float:

@@ -39,7 +39,7 @@ class Program:
 
     def solve(self) -> tuple[float, Vector]:
         """Return the optimum and the price of each row. There must be a finite one."""
-        prices = self._solve(self._columns[:, -1])
+        prices = self._solve(np.array(self._columns[:, -1]))
         costs = self._columns[self._basis, -1]
         return float(costs @ np.maximum(self._levels(), 0.0)), prices
 
@@ -48,14 +48,13 @@ class Program:
         return matrix
 
     def _levels(self) -> Vector:
-        levels: Vector = np.linalg.solve(self._matrix(), self._b)
-        return levels
+        return np.asarray(np.linalg.solve(self._matrix(), self._b), dtype=np.float64)
 
     def _solve(self, costs: Vector) -> Vector:
-        prices: Vector = np.zeros(self._m)
+        prices: Vector = np.zeros(self._m, dtype=np.float64)
         best, idle = np.inf, 0
         while idle < _MOST_IDLE:
-            inverse: Vector = np.linalg.inv(self._matrix())
+            inverse = np.asarray(np.linalg.inv(self._matrix()), dtype=np.float64)
             prices = costs[self._basis] @ inverse
             # Between ratios that nearly agree, pivots go on for ever on rounding alone.
             value = float(prices @ self._b)

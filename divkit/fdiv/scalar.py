@@ -24,7 +24,10 @@ def integral(D: Divergence, p: list[float], q: list[float]) -> tuple[float, floa
     Then an entry is negative or not finite, the masses differ by more than rounding or are out of
     the ordinary, or a formula leaves the plain numbers: the arrays find the words or the number.
     """
-    p_mass, q_mass = math.fsum(p), math.fsum(q)
+    try:
+        p_mass, q_mass = math.fsum(p), math.fsum(q)
+    except (OverflowError, ValueError):  # a sum, or entries, that are not finite
+        return None
     if not (1e-100 < p_mass < 1e100 and 1e-100 < q_mass < 1e100 and min(p) >= 0 and min(q) >= 0):
         return None
     mismatch = math.fsum([*p, *(-y for y in q)]) / q_mass

@@ -8,6 +8,7 @@ import pytest
 
 from divkit import fdiv
 from divkit.fdiv import closed_form
+from divkit.fdiv.transforms import bhattacharyya, chernoff, renyi
 
 ORDERS = (-1.5, -0.5, 1e-6, 0.3, 0.5, 0.9999, 1.5, 3.0)
 POWERS = [
@@ -215,6 +216,20 @@ def test_total_variation():
     # Both densities cross at c = log 3 / 2; TV = e^(−c) − e^(−3c).
     assert closed_form.exponential(TV, 1.0, 3.0) == pytest.approx(3**-0.5 - 3**-1.5, rel=1e-14)
     assert closed_form.laplace(TV, 0, 2, 3, 2) == pytest.approx(1 - math.exp(-0.75), rel=1e-14)
+
+
+def test_transforms():
+    """Between Gaussians of equal covariance, J(α) is ½ α(1−α) |Δ|²."""
+    for order in (0.3, 0.5, 2.0):
+        found = closed_form.gaussian(renyi(order), 0, 1, 2, 1)
+        assert found == pytest.approx(2 * order, rel=1e-14)
+    assert closed_form.gaussian(bhattacharyya, 0, 1, 2, 1) == pytest.approx(0.5, rel=1e-14)
+    assert closed_form.gaussian(chernoff, 0, 1, 2, 1) == pytest.approx(0.5, rel=1e-12)
+    k = np.arange(60)
+    p, q = 0.3 * 0.7**k, 0.6 * 0.4**k
+    for D in (renyi(0.7), bhattacharyya, chernoff):
+        summed = float(D(p, q, normalize=True))
+        assert closed_form.geometric(D, 0.3, 0.6) == pytest.approx(summed, rel=1e-8)
 
 
 def test_equal_laws_and_far_ones():

@@ -77,7 +77,10 @@ def test_bounds_hold_and_are_attained(D, pair, critic):
     value = D(p, q)
     assert value >= 0
     assert not np.isnan(value)
-    assert D.bound(p, q, critic[: len(p)]) <= value + 1e-12 * (1 + value)
+    # Rényi divides a logarithm, which has rounded, by α − 1.
+    magnified = 1 / abs(D.parameters["order"] - 1) if D.name == "renyi" else 1.0
+    slack = (1e-12 + 1e-15 * magnified) * (1 + value)
+    assert D.bound(p, q, critic[: len(p)]) <= value + slack
     if D.name != "renyi" or 0.01 < D.parameters["order"] < 0.9 or D.parameters["order"] > 1.5:
         assert D.bound(p, q, D.witness(p, q)) == pytest.approx(value, rel=1e-10, abs=1e-12)
 

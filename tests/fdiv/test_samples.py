@@ -113,12 +113,13 @@ def test_fine_histograms_approach_the_closed_form():
 
 
 X = [0.5, 1.5]
+PAIRS = np.ones((2, 2))
 
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ((X, [5.0, 1.0], [0, 1, 2]), ValueError, r"`y` must lie within the edges \[0, 2\], got 1 of"),
+        ((X, [5.0, 1.0], [0, 1, 2]), ValueError, r"`y` must lie within .* got 1 of 2"),
         ((X, [np.nan, 1.0]), ValueError, r"`y` must be finite, got y\[0\] = nan"),
         (([], X), ValueError, "`x` must have shape .* at least one row"),
         ((X, np.ones((2, 2))), ValueError, "equally many columns, got 1 and 2"),
@@ -130,8 +131,8 @@ X = [0.5, 1.5]
         ((X, X, 2, "drop"), ValueError, "`zeros` must be one of 'keep', 'merge'"),
         ((X, X, 2, -1), ValueError, "`zeros` must be a pseudo-count"),
         ((X, X, 2, None), TypeError, "`zeros` must be 'keep', 'merge' or a number"),
-        ((np.ones((2, 2)), np.ones((2, 2)), 2, "merge"), ValueError, "must not be 'merge'"),
-        ((np.ones((2, 2)), np.ones((2, 2)), [2, 2, 2]), ValueError, "must hold|increase"),
+        ((PAIRS, PAIRS, 2, "merge"), ValueError, "must not be 'merge'"),
+        ((PAIRS, PAIRS, [2, 2, 2]), ValueError, "must hold|increase"),
         (([0.0], [1.0], 4, "merge"), ValueError, "must leave at least 2 bins, got 1 out of 4"),
         ((X, X, 2, "keep", ([1.0], None)), ValueError, r"`weights\[0\]` must have shape \(2,\)"),
     ],

@@ -135,6 +135,16 @@ def test_a_critic_outside_its_domain_bounds_nothing(p, q):
         assert fdiv.reverse_kl.bound(p, q, T, normalize=True) == -np.inf
 
 
+def test_a_critic_past_the_domain_bounds_nothing_even_where_q_is_zero():
+    p, q = [0.5, 0.5, 0.0], [0.5, 0.0, 0.5]
+    assert fdiv.total_variation.bound(p, q, [0, 100, 0]) == -np.inf
+    assert fdiv.total_variation.bound(p, q, [0, 0.5, -0.5]) == 0.5
+    for dtype in (np.float32, np.float64):
+        given = [np.array(x, dtype=dtype) for x in (p, q)]
+        for D in fdiv.CATALOGUE.values():
+            assert D.bound(*given, D.witness(*given)) == pytest.approx(D(*given), rel=1e-6)
+
+
 def test_bound_at_infinite_critics():
     p, q = np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.0, 0.5])
     T = fdiv.kl.witness(p, q)

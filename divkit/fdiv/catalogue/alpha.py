@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import expm1_minus, half_log_ratio, kl_term, power_minus_1, softplus
+from divkit.fdiv.elementary import alpha_term, softplus
 from divkit.fdiv.family import Family
 
 
@@ -54,20 +54,7 @@ def alpha(order: float = 1.5) -> Divergence:
         return xp.expm1(b * xp.log(u)) / b
 
     def integrand(p, q, difference, xp):
-        # h_α(p, q) = h_{1−α}(q, p): with an order of at least ½ no pole is near.
-        if a >= 0.5:
-            return stable(p, q, difference, a, b, xp)
-        return stable(q, p, -difference, -b, -a, xp)
-
-    def stable(p, q, difference, a, b, xp):
-        half_log = half_log_ratio(p, q, difference, xp)
-        log_u = 2 * half_log
-        power = power_minus_1(p, q, half_log, b, xp)
-        # α h = p (u^{α−1} − 1)/(α−1) − (p − q), and close to the diagonal, where that cancels,
-        # KL and the rest of the power beyond its first order.
-        near = kl_term(p, q, difference, xp) + p * (expm1_minus(b * log_u, power, xp) / b)
-        far = p * (power / b) - difference
-        return xp.where(xp.abs(log_u) < 1, near, far) / a
+        return alpha_term(p, q, difference, a, b, xp)
 
     def log_base(t, xp):
         """Return log(1 + (α−1) t), −inf where that would be negative."""

@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import softplus
+from divkit.fdiv.elementary import alpha_term, softplus
 from divkit.fdiv.family import Family
 
 
@@ -42,10 +42,10 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
             f"`lam` must be finite and neither 0 nor -1, got {lam!r}: the limits at 0 and -1 are "
             "fdiv.kl and fdiv.reverse_kl"
         )
-    from divkit.fdiv.catalogue.alpha import alpha
-
     a, b = lam + 1, lam
-    integrand = alpha(a).formulas.integrand
+
+    def integrand(p, q, difference, xp):
+        return alpha_term(p, q, difference, a, b, xp)
 
     def generator(u, xp):
         return u * (xp.expm1(b * xp.log(u)) / b) / a

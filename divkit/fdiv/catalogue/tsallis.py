@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import softplus
+from divkit.fdiv.elementary import alpha_term, softplus
 from divkit.fdiv.family import Family
 
 
@@ -39,10 +39,7 @@ def tsallis(order: float = 1.5) -> Divergence:
         raise ValueError(
             f"`order` must be positive, finite and not 1, got {order!r}: the limit at 1 is fdiv.kl"
         )
-    from divkit.fdiv.catalogue.alpha import alpha
-
     a, b = order, order - 1
-    of_alpha = alpha(order).formulas.integrand
 
     def generator(u, xp):
         return u * (xp.expm1(b * xp.log(u)) / b)
@@ -51,7 +48,7 @@ def tsallis(order: float = 1.5) -> Divergence:
         return 1 + a * (xp.expm1(b * xp.log(u)) / b)
 
     def integrand(p, q, difference, xp):
-        return a * of_alpha(p, q, difference, xp)
+        return a * alpha_term(p, q, difference, a, b, xp)
 
     def log_ratio(t, xp):
         # u^(α−1) = (1 + (α−1)t)/α
