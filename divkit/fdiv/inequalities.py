@@ -102,13 +102,13 @@ INEQUALITIES: tuple[Inequality, ...] = (
         "−2 log(1 − H²/2) ≤ KL",
         "squared_hellinger kl",
         lambda h2, kl: (_renyi_half(h2), kl),
-        "Rényi divergences increase with their order; van Erven & Harremoës (2014), Theorem 3",
+        "Rényi divergences increase with their order; van Erven & Harremoës (2014)",
     ),
     _inequality(
         "KL ≤ log(1 + χ²)",
         "kl pearson",
         lambda kl, chi2: (kl, math.log1p(chi2)),
-        "Rényi divergences increase with their order; van Erven & Harremoës (2014), Theorem 3",
+        "Rényi divergences increase with their order; van Erven & Harremoës (2014)",
     ),
     _inequality(
         "4 TV² ≤ χ²",
@@ -138,7 +138,7 @@ INEQUALITIES: tuple[Inequality, ...] = (
         "JSD ≤ TV log 2",
         "jensen_shannon total_variation",
         lambda js, tv: (js, tv * LOG2),
-        "Lin (1991), Theorem 3",
+        "Lin (1991)",
     ),
     _inequality(
         "½ log 2 · H² ≤ JSD",

@@ -8,7 +8,7 @@ carry the optimum, which is the theorem of Harremoës and Vajda that pairs of co
 References
 ----------
 .. [1] P. Harremoës, I. Vajda, "On pairs of f-divergences and their joint range", IEEE Trans. Inf.
-   Theory 57 (2011), Theorem 8.
+   Theory 57 (2011).
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def interpolated(
     ----------
     .. [1] J. Birrell, P. Dupuis, M. A. Katsoulakis, Y. Pantazis, L. Rey-Bellet,
        "(f, Γ)-divergences: interpolating between f-divergences and integral probability metrics",
-       J. Machine Learning Research 23 (2022), Theorem 2.15.
+       J. Machine Learning Research 23 (2022).
 
     Examples
     --------
