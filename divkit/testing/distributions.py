@@ -55,8 +55,9 @@ def pairs(draw: st.DrawFn, n: int | None = None, *, zeros: bool = True) -> Pair:
     Examples
     --------
     >>> from hypothesis import find
-    >>> find(pairs(2), lambda pq: not (pq[0] * pq[1]).any())
-    (array([1., 0.]), array([0., 1.]))
+    >>> p, q = find(pairs(2), lambda pq: not (pq[0] * pq[1]).any())
+    >>> p + q
+    array([1., 1.])
     """
     p = draw(distributions(n, min_size=2, zeros=zeros))
     kinds = [distributions(len(p), zeros=zeros), near(p)]
