@@ -16,6 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.fdiv import simd
+from divkit.fdiv.catalogue.jensen_shannon import jensen_shannon
+from divkit.fdiv.catalogue.kl import kl
+from divkit.fdiv.catalogue.neyman import neyman
+from divkit.fdiv.catalogue.pearson import pearson
+from divkit.fdiv.catalogue.reverse_kl import reverse_kl
+from divkit.fdiv.catalogue.squared_hellinger import squared_hellinger
 from divkit.fdiv.divergence import Divergence
 
 Matrix = NDArray[np.float64]
@@ -45,9 +51,9 @@ def form(D: Divergence, p: Matrix, q: Matrix) -> Form | None:
     mean = 0.5 * (p.mean(axis=0) + q.mean(axis=0))
     r = np.where(mean > 0, mean, 1.0)
     with np.errstate(all="ignore"):
-        if D.name == "kl":
+        if D.formulas == kl.formulas:
             return _kullback_leibler(p, q, r)
-        if D.name == "reverse_kl":
+        if D.formulas == reverse_kl.formulas:
             swapped = _kullback_leibler(q, p, r)
             return swapped._replace(
                 left=swapped.right,
@@ -58,14 +64,14 @@ def form(D: Divergence, p: Matrix, q: Matrix) -> Form | None:
                 column_size=swapped.row_size,
             )
         n, m = len(p), len(q)
-        if D.name == "pearson":
+        if D.formulas == pearson.formulas:
             return Form(DOT, p * p, 1 / q, *_constant(n, -1.0), *_constant(m, 0.0), r)
-        if D.name == "neyman":
+        if D.formulas == neyman.formulas:
             return Form(DOT, 1 / p, q * q, *_constant(n, -1.0), *_constant(m, 0.0), r)
-        if D.name == "squared_hellinger":
+        if D.formulas == squared_hellinger.formulas:
             left, right = -2 * np.sqrt(p), np.sqrt(q)
             return Form(DOT, left, right, *_constant(n, 2.0), *_constant(m, 0.0), r)
-        if D.name == "jensen_shannon":
+        if D.formulas == jensen_shannon.formulas:
             return Form(
                 MIXTURE, p / 2, q / 2, *_information(p / 2, p, r), *_information(q / 2, q, r), 1 / r
             )

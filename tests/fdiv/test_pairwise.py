@@ -1,5 +1,7 @@
 """All pairs: each entry is what the divergence of the two rows is, by whichever way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,14 @@ def test_cheap_forms_are_used_only_where_they_are_accurate(name, step, monkeypat
         for j in range(3):
             exact = naive.divergence(name, P[i], Q[j])
             assert naive.relative_error(found[i, j], exact) < 5e-14
+
+
+def test_a_name_alone_does_not_choose_a_cheap_form(monkeypatch):
+    monkeypatch.setattr(module, "_SMALL", 0)
+    P = np.random.default_rng(3).random((3, 20))
+    impostor = replace(fdiv.pearson, name="kl")
+    found = pairwise(impostor, P, normalize=True)
+    assert np.allclose(found, pairwise(fdiv.pearson, P, normalize=True), rtol=5e-14, atol=1e-30)
 
 
 def test_threads(monkeypatch):
