@@ -1,20 +1,19 @@
 """One pass over p and q in a compiled loop, generated from any record's integrand.
 
-The pass checks the entries, adds up both masses and sums the integrand. It releases the GIL, and
-large inputs are cut into pieces for plain threads: no runtime of its own is left spinning beside
-BLAS, and nothing breaks in a forked process.
+The pass checks the entries, adds up both masses and sums the integrand. Large inputs are cut into
+pieces for plain threads.
 """
 
 from __future__ import annotations
 
 import functools
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit import _threads
 from divkit.fdiv import simd
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.rebind import rebind
@@ -88,24 +87,13 @@ def _run(kernel: Any, p: Array, q: Array, scale: Array, rest: Array) -> Array:
     rows, n = p.shape
     blocks = -(-n // BLOCK)
     out = np.empty((rows * blocks, COLUMNS))
-    pieces = threads(p.size)
-    cuts = np.linspace(0, rows * blocks, pieces + 1).astype(int)
 
-    def piece(i: int) -> None:
-        kernel(p, q, scale, rest, cuts[i], cuts[i + 1], out)
+    def piece(start: int, stop: int) -> None:
+        kernel(p, q, scale, rest, start, stop, out)
 
-    if pieces == 1:
-        piece(0)
-    else:
-        with ThreadPoolExecutor(pieces) as pool:
-            list(pool.map(piece, range(pieces)))
+    _threads.run(piece, rows * blocks, _threads.worth(p.size, PER_THREAD))
     sums: Array = out.reshape(rows, blocks, COLUMNS).sum(axis=1)
     return sums
-
-
-def threads(size: int) -> int:
-    """Return how many threads so many entries are worth."""
-    return int(min(numba.config.NUMBA_NUM_THREADS, max(1, size // PER_THREAD)))
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit import _threads
 from divkit.fdiv import fused, products, simd
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.products import MIXTURE, SMALLEST_SHARE, dot, mixture
@@ -41,15 +41,13 @@ def evaluate(D: Divergence, rows: Rows, columns: Rows, half: bool) -> Matrix | N
         D.slope - D.derivative_at_one,
     )
     cheap = products.form(D, p, q)
-    threads = fused.threads(len(p) * q.size)
+    threads = _threads.worth(len(p) * q.size, fused.PER_THREAD)
+
+    def piece(start: int, stop: int) -> None:
+        kernel(rows, columns, limits, cheap, half, start, stop, out)
+
     # More pieces than threads: in half a matrix the first rows are the longest.
-    cuts = np.unique(np.linspace(0, len(out), 1 + (8 * threads if threads > 1 else 1)).astype(int))
-
-    def piece(i: int) -> None:
-        kernel(rows, columns, limits, cheap, half, cuts[i], cuts[i + 1], out)
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(piece, range(len(cuts) - 1)))
+    _threads.run(piece, len(out), 8 * threads if threads > 1 else 1)
     return out
 
 

@@ -1,0 +1,52 @@
+"""Plain threads for compiled loops that release the GIL.
+
+No runtime of its own is left spinning beside BLAS, and nothing breaks in a forked process.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+
+def available() -> int:
+    """Return how many threads there may be: ``NUMBA_NUM_THREADS``, by default one a core."""
+    import numba
+
+    return int(numba.config.NUMBA_NUM_THREADS)
+
+
+def worth(work: int, per_thread: int) -> int:
+    """Return how many threads to use where `per_thread` units of work are worth one."""
+    return min(available(), max(1, work // per_thread))
+
+
+def run(piece: Callable[[int, int], object], size: int, pieces: int) -> None:
+    """Call ``piece(start, stop)`` on `pieces` consecutive parts of ``range(size)``, in threads.
+
+    The calling thread works too. What a piece raises is raised here, once all have ended.
+    """
+    cuts = np.linspace(0, size, max(1, min(pieces, size)) + 1).astype(int).tolist()
+    parts = list(zip(cuts[:-1], cuts[1:], strict=True))
+    others = [_pool().submit(piece, *part) for part in parts[1:]]
+    try:
+        piece(*parts[0])
+    finally:
+        for other in others:
+            other.exception()
+    for other in others:
+        other.result()
+
+
+@functools.lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(available(), thread_name_prefix="divkit")
+
+
+# A forked process has none of its parent's threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
