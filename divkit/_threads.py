@@ -6,6 +6,7 @@ No runtime of its own is left spinning beside BLAS, and nothing breaks in a fork
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +32,7 @@ def run(piece: Callable[[int, int], object], size: int, pieces: int) -> None:
     The calling thread works too. What a piece raises is raised here, once all have ended.
     """
     cuts = np.linspace(0, size, max(1, min(pieces, size)) + 1).astype(int).tolist()
-    parts = list(zip(cuts[:-1], cuts[1:], strict=True))
+    parts = list(itertools.pairwise(cuts))
     others = [_pool().submit(piece, *part) for part in parts[1:]]
     try:
         piece(*parts[0])

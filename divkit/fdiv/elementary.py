@@ -83,6 +83,23 @@ def alpha_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: An
     # h_a(p, q) = h_{1−a}(q, p): with an order of at least ½ no pole is near.
     if a < 0.5:
         p, q, difference, a, b = q, p, -difference, -b, -a
+    if a <= MODERATE_ORDER:
+        return moderate_power_term(p, q, difference, a, b, xp)
+    return power_term(p, q, difference, a, b, xp)
+
+
+MODERATE_ORDER = 8.0
+
+
+def moderate_power_term(
+    p: Array, q: Array, difference: Array, a: float, b: float, xp: Any
+) -> Array:
+    """Return `power_term` for an order from ½ to 8, for which compiled loops have a fraction."""
+    return power_term(p, q, difference, a, b, xp)
+
+
+def power_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: Any) -> Array:
+    """Return `alpha_term` for an order of at least ½."""
     half_log = half_log_ratio(p, q, difference, xp)
     log_u = 2 * half_log
     power = power_minus_1(p, q, half_log, b, xp)

@@ -51,8 +51,8 @@ def integral(D: Divergence, p: Array, q: Array) -> tuple[Array, Array, Array] | 
     sums = _run(kernel, p, q, ones, nought)
     p_mass, q_mass = sums[:, P_MASS], sums[:, Q_MASS]
     ordinary = (np.minimum(p_mass, q_mass) > 1e-100) & (np.maximum(p_mass, q_mass) < 1e100)
-    # A nan or an infinity among the entries shows in the masses.
-    if sums[:, REFUSED].any() or not ordinary.all():
+    # A nan or an infinity among the entries shows in the masses, an overflow in the integral.
+    if sums[:, REFUSED].any() or not (ordinary & np.isfinite(sums[:, INTEGRAND])).all():
         return None
     excess, mismatch = _excess(D, sums), sums[:, DIFFERENCE] / q_mass
     curvature = _curvature(D)

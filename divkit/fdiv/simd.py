@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -146,16 +147,27 @@ def js_term(p, q, difference, xp):
 
 
 @inlined
+def _expm1_reduced(r):
+    """Return expm1(r) for |r| ≤ ½ log 2."""
+    s = 2.7557268479724004e-06 + r * (2.7620076242527254e-07 + r * 2.510037611136142e-08)
+    s = 0.0013888888917197209 + r * (0.00019841269863040922 + r * (2.4801521321606647e-05 + r * s))
+    s = 0.16666666666666669 + r * (0.041666666666624164 + r * (0.008333333333330065 + r * s))
+    return r + r * r * (0.5000000000000001 + r * s)
+
+
+@inlined
+def _power_of_2(shifted):
+    """Return 2ᵏ for an integer −1023 < k < 1024 that `ROUNDER` was added to; 0 or ∞ at the ends."""
+    return from_bits((bits(shifted) << 52) + ONE_BITS)  # k is in the low bits
+
+
+@inlined
 def _exp_parts(x):
     """Return 2ᵏ and expm1(r) with x = k log 2 + r, |r| ≤ ½ log 2; 2ᵏ stays normal."""
     shifted = min(max(x, -708.0), 709.0) * 1.4426950408889634 + ROUNDER
     k = shifted - ROUNDER
     r = (x - k * LOG2_HIGH) - k * LOG2_LOW
-    s = 2.7557268479724004e-06 + r * (2.7620076242527254e-07 + r * 2.510037611136142e-08)
-    s = 0.0013888888917197209 + r * (0.00019841269863040922 + r * (2.4801521321606647e-05 + r * s))
-    s = 0.16666666666666669 + r * (0.041666666666624164 + r * (0.008333333333330065 + r * s))
-    scale = from_bits((bits(shifted) << 52) + ONE_BITS)  # k is in the low bits
-    return scale, r + r * r * (0.5000000000000001 + r * s)
+    return _power_of_2(shifted), _expm1_reduced(r)
 
 
 @inlined
@@ -196,3 +208,57 @@ def expm1_minus(x, expm1_x, xp):
     s = 0.008333333333333360 + x * (0.001388888888870455 + x * (0.00019841269841146993 + x * s))
     series = x * x * (0.5 + x * (0.16666666666666666 + x * (0.04166666666666706 + x * s)))
     return series if math.fabs(x) < 0.5 else expm1_x - x
+
+
+@inlined
+def moderate_power_term(p, q, difference, a, b, xp):
+    # With Q = 2ᵏq next to p, x = (p−Q)/(p+Q) and e = (2^{bk}−1)/b, the term is
+    # (1+be) h(p, Q) + (e (Q + a(p−Q)) − (Q−q))/a, and the second part is 0 where k = 0.
+    k, x = _reduced(p, q, difference)
+    Q = from_bits(bits(q) + (k << 52))
+    rest = difference if k == 0 else p - Q
+    z = x * x
+    # Gauss's fraction tanh(a atanh x) = ax/(1 + (a²−1)z/(3 + (a²−4)z/(5 + …))), with N/M for
+    # 3 + (a²−4)z/(5 + …), gives ((1+x)/(1−x))^a = (N + (a²−1)zM + axN)/(N + (a²−1)zM − axN).
+    n, m = _fraction(a * a)
+    N = n[0] + z * (n[1] + z * (n[2] + z * (n[3] + z * n[4])))
+    c = 1 + a
+    M = c * m[0] + z * (c * m[1] + z * (c * m[2] + z * (c * m[3])))
+    near = (p + Q) * z * (N - x * M) / (N - a * x * N + b * z * M)
+    exponent = b * k
+    shifted = min(max(exponent, -1023.0), 1024.0) + ROUNDER
+    scale = _power_of_2(shifted)
+    part = _expm1_reduced(fma(b, np.float64(k), ROUNDER - shifted) * (2 * HALF_LOG2))
+    be = (scale - 1) + scale * part
+    far = be / b * (Q + a * rest) - (Q - q)
+    return (1 + be) * near + (far if k != 0 else 0.0) / a
+
+
+@inlined
+def _fraction(a2):
+    """Return the coefficients in z of N and M with N/M = 3 + (a²−4)z/(5 + … (a²−64)z/17).
+
+    Its rest is below a rounding for z ≤ 1/25 and orders from ½ to 8.
+    """
+    one = (1.0, 0.0, 0.0, 0.0, 0.0)
+    m, n = one, (17.0, 0.0, 0.0, 0.0, 0.0)
+    m, n = n, _level(15.0, a2 - 64, n, m)
+    m, n = n, _level(13.0, a2 - 49, n, m)
+    m, n = n, _level(11.0, a2 - 36, n, m)
+    m, n = n, _level(9.0, a2 - 25, n, m)
+    m, n = n, _level(7.0, a2 - 16, n, m)
+    m, n = n, _level(5.0, a2 - 9, n, m)
+    m, n = n, _level(3.0, a2 - 4, n, m)
+    return n, m
+
+
+@inlined
+def _level(c, s, n, m):
+    """Return the polynomial c n(z) + s z m(z)."""
+    return (
+        c * n[0],
+        c * n[1] + s * m[0],
+        c * n[2] + s * m[1],
+        c * n[3] + s * m[2],
+        c * n[4] + s * m[3],
+    )
