@@ -23,6 +23,7 @@ from divkit.emd.answer import (
     Matrix,
     Vector,
 )
+from divkit.emd.costs import MatrixCosts
 from divkit.emd.transport import feasible
 
 # What is accepted: a gap that is small against the cost of the plan, or that is the rounding of
@@ -104,7 +105,7 @@ def _exact(a: Vector, b: Vector, M: Matrix, answer: Answer) -> _Exact:
     found = forest.spanning(a, b, M, answer)
     rows, columns = found.rows, found.columns
     tight, _ = forest.potentials(M, found, answer.f, answer.g)
-    f, g = feasible(a, b, M, tight, answer.g)
+    f, g = feasible(a, b, MatrixCosts(M), tight, answer.g)
     slack = M[rows, columns] - f[rows] - g[columns]
 
     def error(mass: Vector) -> float:

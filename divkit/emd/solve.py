@@ -16,6 +16,7 @@ import numpy as np
 from divkit import _check
 from divkit.emd import feasibility, linear_program, pot, problem
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
+from divkit.emd.costs import MatrixCosts
 from divkit.emd.problem import Scaled
 from divkit.emd.refine import refine
 from divkit.emd.transport import Transport, certificate
@@ -202,7 +203,7 @@ def _solve(
     return certificate(
         a,
         b,
-        M,
+        MatrixCosts(M),
         scaled.plan(answer.rows, answer.columns, answer.mass, M.shape),
         f,
         g,

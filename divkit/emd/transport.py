@@ -9,17 +9,26 @@ answer can be from the optimum, whoever computed it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from divkit import _check
 from divkit.emd import problem
-from divkit.emd.answer import Matrix, Vector
+from divkit.emd.answer import Vector
+from divkit.emd.costs import Costs, MatrixCosts, largest_violation
+
+# Rounding in a potential that is a sum of some costs, relative to the largest.
+_ROUNDING = 4 * np.finfo(np.float64).eps
+# Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
+_MANY = 1 << 16
+_BLOCK = 1 << 7
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Transport:
     """A transport plan, Kantorovich potentials, and what separates them from the optimum.
 
@@ -29,7 +38,7 @@ class Transport:
         The cost ⟨M, π⟩ of the plan. For a cost that is a p-th power of a distance,
         W_p is ``value ** (1 / p)``.
     plan : scipy.sparse.csr_array, shape (n, m)
-        π, with at most n + m − 1 entries when it comes from `divkit.emd.solve`.
+        π, with at most n + m − 1 entries when it comes from a solver of `divkit.emd`.
     f, g : ndarray, shapes (n,) and (m,)
         Potentials with f_i + g_j ≤ M_ij, each the c-transform of the other, shifted so that
         both sides contribute equally to the dual value.
@@ -47,31 +56,56 @@ class Transport:
         What computed it.
     iterations : int or None
         How many iterations that took, None where a solver does not tell.
+    shape : tuple of int
+        (n, m).
 
     Notes
     -----
-    All numbers are float64, whatever came in.
+    All numbers are float64, whatever came in. Where the plan or the potentials take longer than
+    the value and its certificate, they are computed when they are first asked for.
     """
 
     value: float
-    plan: Any
-    f: Vector
-    g: Vector
     dual_value: float
     gap: float
     primal_residual: float
     dual_residual: float
     method: str
     iterations: int | None
+    shape: tuple[int, int]
+    # Each as it is, or a function that computes it.
+    _plan: Any
+    _potentials: tuple[Vector, Vector] | Callable[[], tuple[Vector, Vector]]
+
+    @cached_property
+    def plan(self) -> Any:
+        """The plan π, a csr_array of shape (n, m)."""
+        return self._plan() if callable(self._plan) else self._plan
+
+    @cached_property
+    def _pair(self) -> tuple[Vector, Vector]:
+        return self._potentials() if callable(self._potentials) else self._potentials
+
+    @property
+    def f(self) -> Vector:
+        """The potential of the sources."""
+        return self._pair[0]
+
+    @property
+    def g(self) -> Vector:
+        """The potential of the sinks."""
+        return self._pair[1]
 
     def __repr__(self) -> str:
         """Return one line with the value and its certificate."""
-        n, m = self.plan.shape
+        n, m = self.shape
+        plan = f"{n}x{m}"
+        if "plan" in self.__dict__ or not callable(self._plan):
+            plan += f", {self.plan.nnz} entries"
         return (
             f"Transport(value={self.value:.12g}, dual_value={self.dual_value:.12g}, "
             f"gap={self.gap:.1e}, primal_residual={self.primal_residual:.1e}, "
-            f"dual_residual={self.dual_residual:.1e}, plan=<{n}x{m}, {self.plan.nnz} entries>, "
-            f"method={self.method!r})"
+            f"dual_residual={self.dual_residual:.1e}, plan=<{plan}>, method={self.method!r})"
         )
 
 
@@ -124,7 +158,7 @@ def certify(
     return certificate(
         a,
         b,
-        M,
+        MatrixCosts(M),
         _sparse(plan, M.shape),
         _potential("f", f, M.shape[0]),
         _potential("g", g, M.shape[1]),
@@ -176,13 +210,13 @@ def c_transform(M: Any, f: Any) -> Vector:
         i = int(np.flatnonzero(reachable & np.isinf(f))[0])
         raise ValueError(f"`f` must be finite where `M` has a finite cost, got f[{i}] = inf")
     # A row of forbidden pairs binds nothing, and inf − inf would be nan.
-    return _transform(M, np.where(reachable, f, 0.0))
+    return MatrixCosts(M).column_minima(np.where(reachable, f, 0.0))
 
 
 def certificate(
     a: Vector,
     b: Vector,
-    M: Matrix,
+    costs: Costs,
     plan: Any,
     f: Vector,
     g: Vector,
@@ -192,16 +226,14 @@ def certificate(
 ) -> Transport:
     """Return `certify`'s answer for inputs that have been checked."""
     # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
-    mass_exponent = int(np.frexp(a.sum())[1])
-    cost_exponent = int(np.frexp(problem.largest(M))[1])
-    a, b = np.ldexp(a, -mass_exponent), np.ldexp(b, -mass_exponent)
-    M = np.ldexp(M, -cost_exponent)
-    f, g = feasible(a, b, M, _start(f, -cost_exponent), _start(g, -cost_exponent))
-
+    mass_exponent, cost_exponent = (int(np.frexp(x)[1]) for x in (a.sum(), costs.largest))
     entries = plan.tocoo()
     rows, columns = entries.coords
-    mass = np.ldexp(entries.data, -mass_exponent)
-    cost = M[rows, columns]
+    a, b, mass = (np.ldexp(x, -mass_exponent) for x in (a, b, entries.data))
+    f, g = feasible(a, b, costs, f, g)
+    violation = largest_violation(costs, f, g)
+
+    cost, unit_f, unit_g = (np.ldexp(x, -cost_exponent) for x in (costs.at(rows, columns), f, g))
     row_error = np.bincount(rows, mass, a.size) - a
     column_error = np.bincount(columns, mass, b.size) - b
     wrong = [
@@ -212,74 +244,81 @@ def certificate(
     ]
     value = gap = math.inf
     if np.isfinite(cost).all():
-        value = math.fsum(mass * cost)
-        slack = mass * (cost - f[rows] - g[columns])
-        gap = math.fsum([*slack, *(f * row_error), *(g * column_error)])
+        value = total(mass * cost)
+        slack = mass * (cost - unit_f[rows] - unit_g[columns])
+        gap = total(slack, unit_f * row_error, unit_g * column_error)
 
     def unscaled(value: float) -> float:
         return float(np.ldexp(value, mass_exponent + cost_exponent))
 
     return Transport(
         value=unscaled(value),
-        plan=plan,
-        f=np.ldexp(f, cost_exponent),
-        g=np.ldexp(g, cost_exponent),
-        dual_value=unscaled(math.fsum([*(a * f), *(b * g)])),
+        dual_value=unscaled(total(a * unit_f, b * unit_g)),
         gap=unscaled(gap),
         primal_residual=float(max(wrong) / a.sum()),
-        dual_residual=_largest_violation(M, f, g) / (problem.largest(M) or 1.0),
+        dual_residual=violation / (costs.largest or 1.0),
         method=method,
         iterations=iterations,
+        shape=costs.shape,
+        _plan=plan,
+        _potentials=(f, g),
     )
 
 
-def feasible(a: Vector, b: Vector, M: Matrix, f: Vector, g: Vector) -> tuple[Vector, Vector]:
-    """Return the better of (f^cc, f^c) and (g^c, g^cc), extended to the atoms without mass."""
+def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[Vector, Vector]:
+    """Return the better of (f^cc, f^c) and (g^c, g^cc), extended to the atoms without mass.
+
+    Where (g^c, g) is as good and as tight up to rounding, it spares the second transform.
+    """
     source, sink = a > 0, b > 0
-    core = M[np.ix_(source, sink)]
+    f = np.where(source, _bounded(f, costs.largest), -np.inf)
+    g = np.where(sink, _bounded(g, costs.largest), -np.inf)
 
     def value(pair: tuple[Vector, Vector]) -> float:
-        return math.fsum([*(a[source] * pair[0]), *(b[sink] * pair[1])])
+        return total(a[source] * pair[0][source], b[sink] * pair[1][sink])
 
-    from_f = _finite(_transform(core, f[source]))
-    from_g = _finite(_transform(core.T, g[sink]))
-    pairs = (
-        (_finite(_transform(core.T, from_f)), from_f),
-        (from_g, _finite(_transform(core, from_g))),
+    from_g, from_f = map(_finite, costs.minima(f, g))
+    pair = from_g, g
+    # How far g and f may be below f^c and above g^c. A second transform adds no more than this.
+    loose = np.maximum(from_f[sink] - g[sink], 0.0)
+    apart = max(0.0, float(np.max(f - from_g)), float(np.max(g - from_f)))
+    gain = total(b[sink] * loose) + apart * float(a.sum())
+    size = total(a[source] * np.abs(from_g[source]), b[sink] * np.abs(g[sink]))
+    if gain > _ROUNDING * size or max(apart, float(loose.max())) > _ROUNDING * costs.largest:
+        from_f, from_g = np.where(sink, from_f, -np.inf), np.where(source, from_g, -np.inf)
+        second_f, second_g = map(_finite, costs.minima(from_g, from_f))
+        pair = max((second_f, from_f), (pair[0], second_g), key=value)
+
+    # f is tight against the columns with mass, whatever the mass of its row. g follows.
+    shift = (total(b[sink] * pair[1][sink]) - total(a[source] * pair[0][source])) / (
+        2 * float(a.sum())
     )
-    f_core, g_core = _centred(a[source], b[sink], *max(pairs, key=value))
-    # First the rows against the columns with mass, then the other columns against all rows.
-    f = _finite(_transform(M[:, sink].T, g_core))
-    f[source] = f_core
-    g = _finite(_transform(M, f))
-    g[sink] = g_core
+    f = pair[0] + shift
+    g = pair[1] - shift
+    if not sink.all():
+        g = np.where(sink, g, _finite(costs.column_minima(f)))
     return f, g
 
 
-def _centred(a: Vector, b: Vector, f: Vector, g: Vector) -> tuple[Vector, Vector]:
-    """Return f + t, g − t such that both sides have the same share of the dual value."""
-    shift = (float(b @ g) - float(a @ f)) / (2 * float(a.sum()))
-    return f + shift, g - shift
+def total(*terms: Vector) -> float:
+    """Return the sum of all terms, exactly rounded where they are not very many."""
+    every = np.concatenate(terms)
+    if every.size > _MANY:
+        # Short enough that a plain sum keeps its digits.
+        blocks = np.arange(0, every.size, _BLOCK)
+        every = np.add.reduceat(every, blocks)
+    return math.fsum(every.tolist())
 
 
-def _start(potential: Vector, exponent: int) -> Vector:
-    # Potentials that dwarf every cost hold no digit of any; they need only stay finite.
-    with np.errstate(over="ignore"):
-        return np.clip(np.ldexp(potential, exponent), -(2.0**100), 2.0**100)
-
-
-def _transform(M: Matrix, f: Vector) -> Vector:
-    transform: Vector = np.min(M - f[:, None], axis=0)
-    return transform
+def _bounded(potential: Vector, largest: float) -> Vector:
+    # Potentials that dwarf every cost hold no digit of any; differences need to stay finite.
+    limit = math.ldexp(min(largest, 2.0**920), 100)
+    return np.clip(potential, -limit, limit)
 
 
 def _finite(potential: Vector) -> Vector:
     """Return 0 for an atom that no pair may reach: there every number is feasible."""
     return np.where(np.isfinite(potential), potential, 0.0)
-
-
-def _largest_violation(M: Matrix, f: Vector, g: Vector) -> float:
-    return max(0.0, float(np.max(f[:, None] + g - M)))
 
 
 def _potential(name: str, x: Any, length: int, *, infinite: bool = False) -> Vector:
