@@ -1,0 +1,224 @@
+"""The network simplex on a sparse set of arcs that may grow.
+
+min Σ c_k x_k over flows x ≥ 0 with out-flow − in-flow = supply at every node: a transport
+problem where arcs lead from sources to sinks, and any other uncapacitated min-cost flow. The
+dual is max Σ supply_v π_v over potentials with π_tail − π_head ≤ c_k.
+
+There is no big M. The root is a node of its own; what is not joined otherwise hangs on it by an
+artificial arc without flow, whose cost is the potential that the caller gives to the node.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from divkit.emd import tree
+from divkit.emd.answer import ConvergenceError, Indices, Mask, NoPlanError, Vector, limit_reached
+from divkit.emd.pivot import PAUSED, UNBOUNDED, pivots
+
+# A reduced cost counts from this share of the largest potential in the tree: some roundings of
+# the sums that potentials are. Costs that no tree arc has do not matter, however large.
+TOLERANCE = 2.0**-47
+# Mass that the artificial arcs may carry, of the whole: the rounding of the supplies.
+ROUNDING = 1e-12
+# After this share of the nodes as pivots, neighbours in the tree are far apart in memory.
+_PIVOTS_PER_LABELLING = 1 / 8
+_SMALLEST_BLOCK = 64
+# A few pivots a node are usual; a thousand of them are a sign of cycling.
+_USUAL_LIMIT = 1000
+_NO_OPPOSITE = np.empty(0, np.int32)
+
+
+class Flow(NamedTuple):
+    """The arcs that carry mass, by their ends."""
+
+    tails: Indices
+    heads: Indices
+    mass: Vector
+
+
+class NetworkSimplex:
+    """A min-cost flow problem with a strongly feasible spanning tree.
+
+    Parameters
+    ----------
+    supply : array, shape (nodes,)
+        Mass that starts (positive) or ends (negative) at each node; the sum is 0 up to rounding.
+    tails, heads, costs : array, shape (arcs,)
+        The arcs; costs are finite.
+    basic : array of int
+        The arcs, by number, of a forest that carries what it can of the supplies.
+    potential : array, shape (nodes,)
+        Potentials to start from: those of the nodes on which the trees of the forest will hang.
+    opposite : array of int, shape (arcs,), optional
+        For each arc the number of the arc the other way, −1 where there is none. With it the
+        forest's arcs may be given in either direction.
+    limit : int, optional
+        The largest number of pivots.
+    """
+
+    def __init__(
+        self,
+        supply: Vector,
+        tails: Indices,
+        heads: Indices,
+        costs: Vector,
+        basic: Indices,
+        potential: Vector,
+        *,
+        opposite: Indices | None = None,
+        limit: int | None = None,
+    ) -> None:
+        nodes = supply.size
+        self.nodes = nodes
+        self.pivots = 0
+        self._supply = np.asarray(supply, np.float64)
+        self._limit = max(10**6, _USUAL_LIMIT * nodes) if limit is None else limit
+        self._tail, self._head = tails.astype(np.uint32), heads.astype(np.uint32)
+        self._cost = np.array(costs, np.float64)
+        self._hung = np.append(potential, 0.0)
+        self._label = np.arange(nodes + 1)
+        self._potential = np.zeros(nodes + 1)
+        self._tree = np.zeros(nodes + 1, tree.NODE)
+        tree.hang(
+            self._tree,
+            self._supply,
+            self._tail,
+            self._head,
+            basic.astype(np.int32),
+            _NO_OPPOSITE if opposite is None else opposite.astype(np.int32),
+        )
+        self._set_potentials()
+
+    @property
+    def arcs(self) -> int:
+        """The number of arcs."""
+        return self._tail.size
+
+    @property
+    def unplaced(self) -> float:
+        """The mass that artificial arcs carry, because no arc leads from it to where it is due."""
+        artificial = self._tree[:-1][self._tree["arc"][:-1] == tree.ARTIFICIAL]
+        flow, upward = artificial["flow"], artificial["upward"]
+        return float(max(flow.sum(where=upward), flow.sum(where=~upward)))
+
+    @property
+    def feasible(self) -> bool:
+        """Whether all mass is placed, up to rounding."""
+        return self.unplaced <= ROUNDING * float(self._supply.sum(where=self._supply > 0))
+
+    @property
+    def potential(self) -> Vector:
+        """The potentials π of the nodes; every tree arc is tight."""
+        potential = np.empty(self.nodes + 1)
+        potential[self._label] = self._potential
+        return potential[:-1]
+
+    def add(self, tails: Indices, heads: Indices, costs: Vector) -> None:
+        """Add arcs, which `run` or `place` may then use."""
+        number = np.empty(self.nodes + 1, np.uint32)
+        number[self._label] = np.arange(self.nodes + 1)
+        self._tail = np.concatenate([self._tail, number[tails]])
+        self._head = np.concatenate([self._head, number[heads]])
+        self._cost = np.concatenate([self._cost, costs])
+
+    def place(self) -> Mask:
+        """Place as much mass as the arcs can carry; costs do not matter.
+
+        Returns
+        -------
+        array of bool, shape (nodes,)
+            The nodes from which no arc leads to the others. If mass is left unplaced they hold
+            that much more than they need: a violated cut.
+
+        Raises
+        ------
+        ConvergenceError
+            If the limit on the pivots is reached.
+        """
+        self._pivot_to_optimum(placing=True)
+        stranded = np.empty(self.nodes + 1, np.bool_)
+        stranded[self._label] = self._potential > 0.5
+        return stranded[:-1]
+
+    def run(self) -> None:
+        """Pivot until no reduced cost is negative.
+
+        Raises
+        ------
+        NoPlanError
+            If the arcs cannot carry the supplies.
+        ConvergenceError
+            If the limit on the pivots is reached, or the costs have a negative cycle.
+        """
+        if not self.feasible:
+            self.place()
+            if not self.feasible:
+                raise NoPlanError
+        artificial = self._tree["arc"] == tree.ARTIFICIAL
+        self._tree["flow"][artificial] = 0.0
+        self._tree["upward"][artificial] = True
+        self._pivot_to_optimum(placing=False)
+
+    def flow(self) -> Flow:
+        """Return the flow, computed from the supplies and the tree once more.
+
+        The rounding of the supplies ends up in the heaviest node of each tree of the forest.
+        """
+        carrying = np.flatnonzero((self._tree["flow"] > 0) & (self._tree["arc"] >= 0))
+        arcs = self._tree["arc"][carrying]
+        tails, heads = self._label[self._tail[arcs]], self._label[self._head[arcs]]
+        forest = np.zeros(self.nodes + 1, tree.NODE)
+        tree.hang(
+            forest,
+            self._supply,
+            tails.astype(np.uint32),
+            heads.astype(np.uint32),
+            np.arange(arcs.size, dtype=np.int32),
+            _NO_OPPOSITE,
+        )
+        basic = forest[forest["arc"] >= 0]
+        return Flow(tails[basic["arc"]], heads[basic["arc"]], basic["flow"])
+
+    def _pivot_to_optimum(self, *, placing: bool) -> None:
+        batch = max(100, int(self.nodes * _PIVOTS_PER_LABELLING))
+        while True:
+            self._relabel()
+            cost, tolerance = self._set_potentials(placing=placing)
+            status, done = pivots(
+                self._tree,
+                self._potential,
+                self._tail,
+                self._head,
+                cost,
+                tolerance,
+                max(_SMALLEST_BLOCK, int(self.arcs**0.5)),
+                min(batch, self._limit - self.pivots),
+            )
+            self.pivots += done
+            if status == UNBOUNDED:
+                raise ConvergenceError(
+                    "the flow can be made cheaper without end: there is a cycle of negative cost"
+                )
+            if status == PAUSED and self.pivots == self._limit:
+                raise limit_reached("the network simplex", self._limit)
+            # Only potentials without the roundings of the pivots say that it is the end.
+            if done == 0:
+                return
+
+    def _set_potentials(self, *, placing: bool = False) -> tuple[Vector, float]:
+        """Recompute the potentials; return the costs they are for, and what is 0 to them."""
+        cost, hung = self._cost, self._hung
+        if placing:
+            # Mass pays 1 on its way to the root and nothing back: what is paid is what is
+            # unplaced. No artificial arc leads from the root without mass, then.
+            cost, hung = np.zeros_like(cost), np.where(self._tree["upward"], 1.0, 0.0)
+        tree.set_potentials(self._tree, cost, hung, self._potential)
+        return cost, 0.5 if placing else TOLERANCE * float(np.abs(self._potential).max())
+
+    def _relabel(self) -> None:
+        self._tree, self._tail, self._head, self._cost, self._hung, self._label = tree.relabel(
+            self._tree, self._tail, self._head, self._cost, self._hung, self._label
+        )
