@@ -18,24 +18,40 @@ from divkit.emd.answer import Indices, Matrix, Vector
 def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, Matrix]:
     """Return weights of equal mass and a cost matrix, all float64, or say what is wrong.
 
+    Weights are read by `weights`.
+    """
+    cost = _check.cost_matrix("M", M)
+    source, sink = weights(a, b, cost.shape, ("row of `M`", "column of `M`"))
+    require_range(source, largest(cost))
+    return source, sink, cost
+
+
+def weights(
+    a: Any, b: Any, shape: tuple[int, int], atoms: tuple[str, str]
+) -> tuple[Vector, Vector]:
+    """Return weights of equal mass, in float64, for atoms that messages call `atoms`.
+
     `None` weights are uniform, with the mass of the other side (1 if both are `None`). Masses
     that differ by rounding only (a relative sqrt(eps) of the coarser float type) are made equal
     by rescaling `b`.
     """
-    cost = _check.cost_matrix("M", M)
-    n, m = cost.shape
-    source = None if a is None else _check.weights("a", a, n, "row of `M`")
-    sink = None if b is None else _check.weights("b", b, m, "column of `M`")
+    n, m = shape
+    source = None if a is None else _check.weights("a", a, n, atoms[0])
+    sink = None if b is None else _check.weights("b", b, m, atoms[1])
     mass = next((float(side.sum()) for side in (source, sink) if side is not None), 1.0)
     source = np.full(n, mass / n) if source is None else source
     sink = np.full(m, mass / m) if sink is None else sink
-    sink = _check.balanced(source, sink, _check.rounding(a, b))
-    if abs(sum(np.frexp([mass, largest(cost)])[1])) > 1000:
+    return source, _check.balanced(source, sink, _check.rounding(a, b))
+
+
+def require_range(a: Vector, largest_cost: float) -> None:
+    """Raise ValueError if mass times cost may leave the range of float64."""
+    mass = float(a.sum())
+    if abs(sum(np.frexp([mass, largest_cost])[1])) > 1000:
         raise ValueError(
             f"the value of a plan must fit into float64, got mass {mass:g} and costs up to "
-            f"{largest(cost):g}: rescale one of them by a power of two"
+            f"{largest_cost:g}: rescale one of them by a power of two"
         )
-    return source, sink, cost
 
 
 def largest(M: Matrix) -> float:
