@@ -304,7 +304,7 @@ class Divergence:
 
         def f_star_prime(t: Array, xp: Any) -> Array:
             inside = (t >= self.derivative_at_zero) & (t > -INF) & (t < self.slope)
-            if math.isfinite(self.conjugate_at_slope):
+            if self.conjugate_at_slope < INF:
                 inside = inside | (t == self.slope)
             value = self.formulas.ratio(xp.where(inside, t, self._inner_point), xp)
             value = xp.where(inside, value, INF)
@@ -338,7 +338,7 @@ class Divergence:
     @property
     def conjugate_domain(self) -> Interval:
         """Where f* is finite: t below the slope, which belongs to it or not."""
-        closed = math.isfinite(self.conjugate_at_slope)
+        closed = self.conjugate_at_slope < INF
         return Interval(float(self.slope), closed)
 
     @property

@@ -176,7 +176,7 @@ def integral(D: Divergence, both: Pair) -> tuple[Array, Array]:
         (no_q, p, p, in_p + D.slope),
         (no_q, q, both.q_own, in_q - D.conjugate_at_slope),
     ):
-        if math.isfinite(limit):
+        if -math.inf < limit < math.inf:
             common = common + limit * xp.sum(xp.where(where, x, 0.0), axis=-1)
         else:
             infinite = infinite + _infinite(where, own, limit, xp)

@@ -74,6 +74,20 @@ def test_one_graph(D):
         assert torch.equal(found, expected)
 
 
+def test_one_function_compiled_for_one_record_after_another():
+    # From the second on, torch takes the numbers of a record for variables.
+    def values(D, p, q, v):
+        return D(p, q), D.witness(p, q), D.bound(p, q, v), D.conjugate(v), D.activation(v)
+
+    p, q = (torch.tensor(x, dtype=torch.float64) for x in (P, Q))
+    v = torch.linspace(-2, 0.2, 4, dtype=torch.float64)
+    torch.compiler.reset()
+    compiled = torch.compile(values, fullgraph=True, backend="eager")
+    for D in (fdiv.kl, fdiv.pearson, fdiv.neyman, fdiv.jensen_shannon, fdiv.alpha(0.5)):
+        for found, expected in zip(compiled(D, p, q, v), values(D, p, q, v), strict=True):
+            assert torch.equal(found, expected)
+
+
 def test_one_graph_of_witness_and_bound_with_gradients():
     def gap(p, q):
         D = fdiv.jensen_shannon
