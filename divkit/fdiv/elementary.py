@@ -56,13 +56,14 @@ def js_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     return xp.where(close, near, far)
 
 
-def power_minus_1(p: Array, q: Array, half_log: Array, exponent: float, xp: Any) -> Array:
-    """Return (p/q)^e − 1, given ½ log(p/q)."""
+def power_increment(p: Array, q: Array, half_log: Array, exponent: float, xp: Any) -> Array:
+    """Return p ((p/q)^e − 1), given ½ log(p/q)."""
     x = 2 * exponent * half_log
     near = xp.abs(x) < 1
-    # As a power of √p/√q: p/q may overflow, and the exponential of a large x loses digits.
-    far = (xp.sqrt(p) / xp.sqrt(q)) ** (2 * exponent) - 1
-    return xp.where(near, xp.expm1(xp.where(near, x, 0.0)), far)
+    # By √p/√q: p/q may overflow, its power where the product does not, and the exponential of a
+    # large x loses digits.
+    root = (xp.sqrt(p) / xp.sqrt(q)) ** exponent
+    return xp.where(near, p * xp.expm1(xp.where(near, x, 0.0)), p * root * root - p)
 
 
 def expm1_minus(x: Array, expm1_x: Array, xp: Any) -> Array:
@@ -101,13 +102,13 @@ def moderate_power_term(
 def power_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: Any) -> Array:
     """Return `alpha_term` for an order of at least ½."""
     half_log = half_log_ratio(p, q, difference, xp)
-    log_u = 2 * half_log
-    power = power_minus_1(p, q, half_log, b, xp)
+    close = xp.abs(half_log) < 0.5
     # a h = p (u^b − 1)/b − (p−q), and close to the diagonal, where that cancels, KL and the rest
     # of the power beyond its first order.
-    near = kl_term(p, q, difference, xp) + p * (expm1_minus(b * log_u, power, xp) / b)
-    far = p * (power / b) - difference
-    return xp.where(xp.abs(log_u) < 1, near, far) / a
+    x = 2 * b * xp.where(close, half_log, 0.0)
+    near = kl_term(p, q, difference, xp) + p * (expm1_minus(x, xp.expm1(x), xp) / b)
+    far = power_increment(p, q, half_log, b, xp) / b - difference
+    return xp.where(close, near, far) / a
 
 
 def log_wright_omega(x: Array, xp: Any) -> Array:

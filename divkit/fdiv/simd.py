@@ -197,8 +197,8 @@ def log1p(x):
 
 
 @inlined
-def power_minus_1(p, q, half_log, exponent, xp):
-    return expm1(2 * exponent * half_log)
+def power_increment(p, q, half_log, exponent, xp):
+    return p * expm1(2 * exponent * half_log)
 
 
 @inlined

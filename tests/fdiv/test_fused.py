@@ -49,6 +49,11 @@ def test_every_ratio_around_a_power_of_2(D):
 def test_an_overflow_is_left_to_the_generic_path():
     p, q = np.array([[0.2, 0.4, 0.4]]), np.array([[1e-290, 0.5, 0.5]])
     assert fused.integral(fdiv.alpha(3.0), p, q) is None
+    # Here (p/q)² alone overflows, and p³/q² is an ordinary number.
+    p, q = np.array([1e-100, 0.6, 0.4]), np.array([1e-290, 0.5, 0.5])
+    assert fused.integral(fdiv.alpha(3.0), p[None], q[None]) is None
+    exact = naive.divergence("alpha", p, q, (3.0,))
+    assert naive.relative_error(fdiv.alpha(3.0)(p, q), exact) < 1e-13
 
 
 @every_record
