@@ -1,6 +1,7 @@
 """Earth mover's distance: discrete optimal transport, as a plan and its potentials."""
 
 from divkit.emd.answer import ConvergenceError as ConvergenceError
+from divkit.emd.line import solve_line as solve_line
 from divkit.emd.solve import distance as distance
 from divkit.emd.solve import dual as dual
 from divkit.emd.solve import primal as primal

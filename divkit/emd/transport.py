@@ -9,104 +9,21 @@ answer can be from the optimum, whoever computed it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from divkit import _check
 from divkit.emd import problem
-from divkit.emd.answer import Vector
+from divkit.emd.answer import Indices, Vector
 from divkit.emd.costs import Costs, MatrixCosts, largest_violation
+from divkit.emd.record import Transport as Transport
 
 # Rounding in a potential that is a sum of some costs, relative to the largest.
 _ROUNDING = 4 * np.finfo(np.float64).eps
 # Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
 _MANY = 1 << 16
 _BLOCK = 1 << 7
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Transport:
-    """A transport plan, Kantorovich potentials, and what separates them from the optimum.
-
-    Attributes
-    ----------
-    value : float
-        The cost ⟨M, π⟩ of the plan. For a cost that is a p-th power of a distance,
-        W_p is ``value ** (1 / p)``.
-    plan : scipy.sparse.csr_array, shape (n, m)
-        π, with at most n + m − 1 entries when it comes from a solver of `divkit.emd`.
-    f, g : ndarray, shapes (n,) and (m,)
-        Potentials with f_i + g_j ≤ M_ij, each the c-transform of the other, shifted so that
-        both sides contribute equally to the dual value.
-    dual_value : float
-        Σ a_i f_i + Σ b_j g_j.
-    gap : float
-        ``value - dual_value``, computed from the slack on the plan's entries and not as a
-        difference of two large numbers. Rounding may leave it slightly negative.
-    primal_residual : float
-        The largest of |π1 − a|, |πᵀ1 − b|, negative entries of the plan and its mass on a
-        forbidden pair, divided by the mass.
-    dual_residual : float
-        The largest f_i + g_j − M_ij above 0, divided by the largest finite |M_ij|.
-    method : str
-        What computed it.
-    iterations : int or None
-        How many iterations that took, None where a solver does not tell.
-    shape : tuple of int
-        (n, m).
-
-    Notes
-    -----
-    All numbers are float64, whatever came in. Where the plan or the potentials take longer than
-    the value and its certificate, they are computed when they are first asked for.
-    """
-
-    value: float
-    dual_value: float
-    gap: float
-    primal_residual: float
-    dual_residual: float
-    method: str
-    iterations: int | None
-    shape: tuple[int, int]
-    # Each as it is, or a function that computes it.
-    _plan: Any
-    _potentials: tuple[Vector, Vector] | Callable[[], tuple[Vector, Vector]]
-
-    @cached_property
-    def plan(self) -> Any:
-        """The plan π, a csr_array of shape (n, m)."""
-        return self._plan() if callable(self._plan) else self._plan
-
-    @cached_property
-    def _pair(self) -> tuple[Vector, Vector]:
-        return self._potentials() if callable(self._potentials) else self._potentials
-
-    @property
-    def f(self) -> Vector:
-        """The potential of the sources."""
-        return self._pair[0]
-
-    @property
-    def g(self) -> Vector:
-        """The potential of the sinks."""
-        return self._pair[1]
-
-    def __repr__(self) -> str:
-        """Return one line with the value and its certificate."""
-        n, m = self.shape
-        plan = f"{n}x{m}"
-        if "plan" in self.__dict__ or not callable(self._plan):
-            plan += f", {self.plan.nnz} entries"
-        return (
-            f"Transport(value={self.value:.12g}, dual_value={self.dual_value:.12g}, "
-            f"gap={self.gap:.1e}, primal_residual={self.primal_residual:.1e}, "
-            f"dual_residual={self.dual_residual:.1e}, plan=<{plan}>, method={self.method!r})"
-        )
 
 
 def certify(
@@ -234,8 +151,7 @@ def certificate(
     violation = largest_violation(costs, f, g)
 
     cost, unit_f, unit_g = (np.ldexp(x, -cost_exponent) for x in (costs.at(rows, columns), f, g))
-    row_error = np.bincount(rows, mass, a.size) - a
-    column_error = np.bincount(columns, mass, b.size) - b
+    row_error, column_error = _marginal_error(rows, mass, a), _marginal_error(columns, mass, b)
     wrong = [
         np.abs(row_error).max(),
         np.abs(column_error).max(),
@@ -298,6 +214,16 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
     if not sink.all():
         g = np.where(sink, g, _finite(costs.column_minima(f)))
     return f, g
+
+
+def _marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
+    """Return the mass at every atom less its weight."""
+    # Each share is compared with the average, so that many small ones leave no roundings of
+    # their sum behind.
+    shares = np.bincount(atoms, minlength=weights.size)
+    average = weights / np.maximum(shares, 1)
+    error = np.bincount(atoms, mass - average[atoms], weights.size)
+    return np.where(shares > 0, error, -weights)
 
 
 def total(*terms: Vector) -> float:

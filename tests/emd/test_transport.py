@@ -45,6 +45,15 @@ def test_wrong_marginals_are_measured_relative_to_the_mass():
         assert t.gap == pytest.approx(t.value - t.dual_value, abs=1e-15 * mass)
 
 
+def test_many_small_shares_are_added_up_exactly():
+    # Their sum, in order, is off by 1e-12.
+    m = 100_000
+    share, cost = np.full((1, m), 0.7 / m), np.ones((1, m))
+    t = emd.certify([0.7], share[0], cost, share, [0], np.zeros(m), method="the only plan")
+    assert t.primal_residual <= 1e-15
+    assert abs(t.gap) <= 1e-15
+
+
 def test_negative_entries_count():
     t = certify([[0.75, -0.25], [-0.25, 0.75]])
     assert t.primal_residual == 0.25

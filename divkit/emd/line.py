@@ -1,0 +1,217 @@
+"""Transport between points on a line: sorted, and served in order."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from divkit import _check
+from divkit.emd import line_matching, problem, staircase
+from divkit.emd.answer import Indices, Vector
+from divkit.emd.line_costs import COMPILED, LineCosts, both
+from divkit.emd.transport import Transport, certificate
+
+_LARGEST = 2.0**1000
+# Points of a function h at which its convexity is checked, and what is rounding there.
+_SAMPLE = 257
+_CONVEX = 1e-12
+
+
+def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Transport:
+    r"""Return the cheapest plan between points on a line, for any convex cost of the difference.
+
+    .. math:: W = \min_{\pi \ge 0} \Bigl\{ \sum_{ij} |x_i - y_j|^p \, \pi_{ij} :
+        \pi 1 = a, \pi^T 1 = b \Bigr\}
+
+    The points are sorted and served in that order, in O((n + m) log(n + m)). With as many points
+    on either side and no weights the plan is a matching, and for many points nothing but the
+    value and its certificate is computed at once; the plan and the potentials are when they are
+    first asked for.
+
+    Parameters
+    ----------
+    x, y : array_like, shapes (n,) and (m,)
+        The points, in any order.
+    a, b : array_like, shapes (n,) and (m,), optional
+        Their weights, at least 0 and of equal mass; None is uniform, with the mass of the other,
+        or 1.
+    p : float or callable
+        The power, at least 1; or a convex function h, then the costs are ``h(x_i - y_j)``. It
+        gets an array of differences and returns an array of that shape.
+
+    Returns
+    -------
+    Transport
+        `value` is the p-th power of the distance W_p; ``method`` is ``"line"``. For p = 1 the
+        potentials are values of one 1-Lipschitz function u: f_i = u(x_i) and g_j = −u(y_j).
+
+    Raises
+    ------
+    TypeError
+        If an input is not an array of real numbers.
+    ValueError
+        If a point is nan or infinite, a shape does not fit, a weight is negative, the masses
+        differ, p is below 1, h is not convex, or the largest cost does not fit into float64.
+
+    Notes
+    -----
+    The c-transforms that make and check potentials are exact here although they do not look at
+    all n·m pairs: the minima of c_ij − f_i move in order. Convexity of a function h cannot be
+    proven from its values; it is checked at 257 differences.
+
+    References
+    ----------
+    Peyré and Cuturi (2019), "Computational Optimal Transport", section 2.6.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> t = emd.solve_line([0.0, 1.0, 3.0], [5.0, 6.0, 8.0])
+    >>> t.value, t.gap
+    (5.0, 0.0)
+    >>> emd.solve_line([0.0, 1.0], [0.0, 3.0], [0.5, 0.5], [0.25, 0.75], p=2).plan.toarray()
+    array([[0.25, 0.25],
+           [0.  , 0.5 ]])
+    """
+    x, y = _points("x", x), _points("y", y)
+    power = None if callable(p) else _power(p)
+    h = _checked(p) if power is None else _absolute_power(power)
+    if a is None and b is None and x.size == y.size >= COMPILED and power is not None:
+        costs = LineCosts(*both(np.sort, x, y), h, power)
+        _require_range(costs, x, y)
+        matched = line_matching.solve(costs, power, x.copy(), y.copy())
+        if matched is not None:
+            return matched
+    uniform = a is None and b is None
+    a, b = problem.weights(a, b, (x.size, y.size), ("point of `x`", "point of `y`"))
+    x_order, y_order = both(np.argsort, x, y)
+    costs = LineCosts(x[x_order], y[y_order], h, power)
+    _require_range(costs, x, y)
+    problem.require_range(a, costs.largest)
+    if power is None:
+        _require_convex(costs)
+    a, b = a[x_order], b[y_order]
+    source, sink = np.flatnonzero(a), np.flatnonzero(b)
+    rows, columns, mass = _staircase(a[source], b[sink], uniform)
+    rows, columns = source[rows], sink[columns]
+    f, g = np.zeros(x.size), np.zeros(y.size)
+    f[source], g[sink] = staircase.potentials(rows, columns, costs.at(rows, columns))
+    carried = mass > 0
+    rows, columns, mass = rows[carried], columns[carried], mass[carried]
+    t = certificate(
+        a, b, costs, _coo(mass, rows, columns, costs.shape), f, g, method="line", iterations=None
+    )
+    f[x_order], g[y_order] = t.f, t.g
+    plan = partial(_csr, mass, x_order[rows], y_order[columns], costs.shape)
+    return replace(t, _plan=plan, _potentials=(f, g))
+
+
+def _points(name: str, x: Any) -> Vector:
+    x = _check.real(name, x, _check.namespace(x))
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"`{name}` must be a NumPy array or a sequence, got {type(x).__name__}")
+    if x.ndim != 1 or x.size == 0:
+        remedy = f": use `{name}.ravel()`" if x.size == max(x.shape, default=0) > 0 else ""
+        raise ValueError(
+            f"`{name}` must hold at least one point on a line, shape (n,), got {x.shape}{remedy}"
+        )
+    points: Vector = x
+    return points
+
+
+def _power(p: Any) -> float:
+    if isinstance(p, bool) or not isinstance(p, numbers.Real):
+        raise TypeError(f"`p` must be a power or a convex function of differences, got {p!r}")
+    power = float(p)
+    if not 1 <= power < math.inf:
+        raise ValueError(f"`p` must be finite and at least 1, where |x − y|^p is convex, got {p}")
+    return power
+
+
+def _absolute_power(p: float) -> Callable[[Any], Vector]:
+    if p == 1:
+        return np.abs
+    if p == 2:
+        return np.square
+    return lambda d: np.abs(d) ** p
+
+
+def _checked(h: Callable[[Any], Any]) -> Callable[[Any], Vector]:
+    def cost(difference: Vector) -> Vector:
+        value: Vector = _check.real("p(x - y)", h(difference), np)
+        if value.shape != difference.shape:
+            raise ValueError(
+                f"`p` must return a cost for every difference, shape {difference.shape}, "
+                f"got {value.shape}"
+            )
+        _check.finite("p(x - y)", value, np)
+        return value
+
+    return cost
+
+
+def _require_range(costs: LineCosts, x: Vector, y: Vector) -> None:
+    # What is not finite is at the ends now: nan comes last.
+    for name, given, ordered in (("x", x, costs.x), ("y", y, costs.y)):
+        if not np.isfinite(ordered[[0, -1]]).all():
+            _check.finite(name, given, np)
+    with np.errstate(over="ignore"):
+        largest = costs.largest
+    if not largest < _LARGEST:
+        raise ValueError(
+            f"the largest cost must be below 2**1000 (about 1e301), got {largest:g} between "
+            f"points from {min(costs.x[0], costs.y[0]):g} to {max(costs.x[-1], costs.y[-1]):g}: "
+            "rescale both sides"
+        )
+
+
+def _require_convex(costs: LineCosts) -> None:
+    d = np.unique(np.linspace(costs.ends[0], costs.ends[1], _SAMPLE))
+    value = costs.h(d)
+    left, right = d[1:-1] - d[:-2], d[2:] - d[1:-1]
+    above = value[1:-1] - (value[:-2] * right + value[2:] * left) / (left + right)
+    if d.size > 2 and above.max() > _CONVEX * np.abs(value).max():
+        k = int(np.argmax(above))
+        raise ValueError(
+            f"`p` must be convex, got p({d[k + 1]:.6g}) = {value[k + 1]:.6g}, above the line "
+            f"between p({d[k]:.6g}) = {value[k]:.6g} and p({d[k + 2]:.6g}) = {value[k + 2]:.6g}: "
+            "points on a line are served in order for convex costs only"
+        )
+
+
+def _staircase(a: Vector, b: Vector, uniform: bool) -> tuple[Indices, Indices, Vector]:
+    """Return the cells of the plan that serves positive weights in order."""
+    unit = 1.0
+    lcm = math.lcm(a.size, b.size)
+    if uniform and lcm < 2**53:
+        # Whole numbers, so that weights which meet at the same point do so exactly.
+        a, b = np.full(a.size, lcm / a.size), np.full(b.size, lcm / b.size)
+        unit = 1 / lcm
+    cells = a.size + b.size - 1
+    if cells < COMPILED:
+        lists: tuple[list[Any], ...] = [0] * cells, [0] * cells, [0.0] * cells
+        staircase.north_west(a.tolist(), b.tolist(), *lists)
+        rows, columns, mass = map(np.array, lists)
+    else:
+        from divkit.emd import line_loops
+
+        rows, columns = np.empty((2, cells), dtype=np.intp)
+        mass = np.empty(cells)
+        line_loops.north_west(a, b, rows, columns, mass)
+    return rows, columns, mass * unit
+
+
+def _coo(mass: Vector, rows: Indices, columns: Indices, shape: tuple[int, int]) -> Any:
+    from scipy.sparse import coo_array
+
+    return coo_array((mass, (rows, columns)), shape=shape)
+
+
+def _csr(mass: Vector, rows: Indices, columns: Indices, shape: tuple[int, int]) -> Any:
+    return _coo(mass, rows, columns, shape).tocsr()

@@ -1,0 +1,358 @@
+"""Transport on a line against linear programs, SciPy and samples paired in order."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import wasserstein_distance
+
+from divkit import _threads, emd
+from divkit.emd import line, line_costs, line_matching
+from divkit.emd.line_costs import LineCosts
+from divkit.testing.distributions import distributions
+from divkit.testing.problems import point_clouds
+from tests.emd import naive
+
+
+def pinball(d):
+    """Return what a surplus costs, 0.3 a unit, and a shortage, 0.7 a unit."""
+    return np.where(d > 0, 0.3 * d, -0.7 * d)
+
+
+CONVEX = [1, 1.5, 2, 3, pinball]
+
+
+@pytest.fixture(params=["plain", "compiled"])
+def loops(request, monkeypatch):
+    """Take the compiled loops for few points too, or never."""
+    least = 2 if request.param == "compiled" else 10**9
+    for module in (line, line_costs):
+        monkeypatch.setattr(module, "COMPILED", least)
+    return request.param
+
+
+def costs(x, y, p):
+    d = np.asarray(x)[:, None] - np.asarray(y)
+    return p(d) if callable(p) else np.abs(d) ** p
+
+
+def require_optimal(t, x, y, a=None, b=None, p=1):
+    """Check plan, potentials and certificate over all pairs."""
+    M = costs(x, y, p)
+    n, m = M.shape
+    a, b = np.full(n, 1 / n) if a is None else a, np.full(m, 1 / m) if b is None else b
+    mass, unit = a.sum(), np.abs(M).max() or 1.0
+    plan = t.plan.toarray()
+    assert plan.min() >= 0
+    assert t.plan.nnz <= n + m - 1
+    assert_allclose(plan.sum(axis=1), a, atol=1e-15 * mass)
+    assert_allclose(plan.sum(axis=0), b, atol=1e-15 * mass)
+    slack = M - t.f[:, None] - t.g
+    assert slack.min() >= -2e-15 * unit
+    assert_allclose(slack.min(axis=0), 0.0, atol=5e-15 * unit)
+    assert_allclose(slack.min(axis=1), 0.0, atol=5e-15 * unit)
+    assert t.value == pytest.approx(float(np.sum(plan * M)), rel=1e-13, abs=1e-15 * mass * unit)
+    assert t.dual_value == pytest.approx(float(a @ t.f + b @ t.g), abs=1e-14 * mass * unit)
+    assert float(a @ t.f) == pytest.approx(float(b @ t.g), abs=1e-14 * mass * unit)
+    assert abs(t.gap) <= 1e-14 * mass * unit
+    assert t.primal_residual <= 1e-15
+    assert t.dual_residual <= 2e-15
+    assert (t.method, t.iterations, t.shape) == ("line", None, (n, m))
+
+
+# --- values ---
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3])
+def test_samples_are_paired_in_order(loops, rng, p):
+    x, y = rng.normal(size=40), rng.normal(size=40) ** 3
+    t = emd.solve_line(x, y, p=p)
+    assert t.value == pytest.approx(naive.sorted_line(x, y, p), rel=1e-14)
+    require_optimal(t, x, y, p=p)
+
+
+@pytest.mark.parametrize("p", CONVEX)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_against_the_linear_program(loops, rng, p, weighted):
+    x, y = rng.normal(size=15), rng.normal(size=12) + 0.5
+    a, b = (rng.dirichlet(np.ones(k)) for k in (15, 12)) if weighted else (None, None)
+    t = emd.solve_line(x, y, a, b, p)
+    assert t.value == pytest.approx(emd.primal(a, b, costs(x, y, p)).value, rel=1e-13)
+    require_optimal(t, x, y, a, b, p)
+
+
+@pytest.mark.parametrize("sizes", [(5000, 5000), (5000, 4000), (3, 7000)])
+def test_many_points_against_scipy(rng, sizes):
+    x, y = (rng.normal(size=k) for k in sizes)
+    a, b = (rng.dirichlet(np.ones(k)) for k in sizes)
+    for weights in ((None, None), (a, b), (a, None)):
+        t = emd.solve_line(x, y, *weights)
+        assert t.value == pytest.approx(wasserstein_distance(x, y, *weights), rel=1e-12)
+        assert abs(t.gap) <= 1e-13 * t.value
+        assert max(t.primal_residual, t.dual_residual) <= 1e-15
+
+
+def test_translation_is_optimal_for_every_power(loops, rng):
+    x = rng.normal(size=30)
+    y = rng.permutation(x) + 100.0
+    for p in (1, 2, 2.5):
+        t = emd.solve_line(x, y, p=p)
+        assert t.value == pytest.approx(100.0**p, rel=1e-13)
+        require_optimal(t, x, y, p=p)
+
+
+def test_linear_costs_have_one_value(rng):
+    # Whatever the plan, Σ π_ij (x_i − y_j) is the difference of the means.
+    x, y = rng.normal(size=9), rng.normal(size=11)
+    t = emd.solve_line(x, y, p=lambda d: d)
+    assert t.value == pytest.approx(x.mean() - y.mean(), rel=1e-13)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True, database=None)
+@given(st.data())
+def test_ties_duplicates_and_massless_points(data):
+    n, m = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
+    x, y = (data.draw(point_clouds(k, dim=1))[:, 0] for k in (n, m))
+    a, b = (data.draw(st.one_of(st.none(), distributions(k))) for k in (n, m))
+    p = data.draw(st.sampled_from([1, 2, 1.5, pinball]))
+    t = emd.solve_line(x, y, a, b, p)
+    M = costs(x, y, p)
+    assert t.value == pytest.approx(emd.primal(a, b, M).value, rel=1e-12, abs=1e-15 * M.max())
+    require_optimal(t, x, y, a, b, p)
+
+
+def test_weights_that_meet_do_so_exactly():
+    # Three sixths are one half; the thirds of 0.1 and of 0.2 would leave crumbs.
+    for n, m in ((2, 6), (6, 4), (9, 12), (49, 35)):
+        t = emd.solve_line(np.arange(n), np.arange(m))
+        assert t.plan.nnz == n + m - np.gcd(n, m)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_point_that_serves_many_serves_them_fully(n):
+    # A hundred thousand equal parts, whose roundings all point the same way.
+    m = 100_000
+    t = emd.solve_line(np.arange(n), np.arange(m), np.full(n, 0.7 / n), np.full(m, 0.7 / m))
+    for row in np.split(t.plan.data, t.plan.indptr[1:-1]):
+        assert math.fsum(row) == pytest.approx(0.7 / n, rel=1e-15)
+    assert t.primal_residual <= 1e-15
+
+
+def test_light_points_are_served(loops, rng):
+    a, b = rng.random(30) ** 20, rng.random(25) ** 20
+    a, b = a / a.sum(), b / b.sum()
+    t = emd.solve_line(rng.random(30), rng.random(25), a, b)
+    assert_allclose(t.plan.sum(axis=1), a, rtol=1e-9, atol=1e-17)
+    assert_allclose(t.plan.sum(axis=0), b, rtol=1e-9, atol=1e-17)
+
+
+@pytest.mark.parametrize("mass", [1e-9, 1e9])
+@pytest.mark.parametrize("scale", [1e-150, 1.0, 1e150])
+def test_scales(loops, rng, mass, scale):
+    x, y, a = rng.normal(size=20), rng.normal(size=20), rng.dirichlet(np.ones(20))
+    t = emd.solve_line(scale * x, scale * y, mass * a)
+    assert t.value / mass / scale == pytest.approx(emd.solve_line(x, y, a).value, rel=1e-13)
+    require_optimal(t, scale * x, scale * y, mass * a, np.full(20, mass * a.sum() / 20))
+    assert emd.solve_line(scale * x, scale * y).value / scale == pytest.approx(
+        naive.sorted_line(x, y, 1), rel=1e-13
+    )
+
+
+def test_far_from_the_origin(loops, rng):
+    x, y = 1e9 + np.round(rng.random(40), 6), 1e9 + np.round(rng.random(40), 6)
+    for p in (1, 2):
+        require_optimal(emd.solve_line(x, y, p=p), x, y, p=p)
+
+
+def test_the_witness_is_lipschitz(loops, rng):
+    x, y = rng.normal(size=50), rng.normal(size=50) + 0.3
+    t = emd.solve_line(x, y)
+    points, values = np.append(x, y), np.append(t.f, -t.g)
+    order = np.argsort(points)
+    rise, run = np.diff(values[order]), np.diff(points[order])
+    assert np.all(np.abs(rise) <= run + 1e-14)
+
+
+# --- the record ---
+
+
+def test_plan_and_potentials_come_later_and_stay(rng, monkeypatch):
+    monkeypatch.setattr(line, "COMPILED", 2)
+    x, y = rng.normal(size=30), rng.normal(size=30)
+    given, other = x.copy(), y.copy()
+    t = emd.solve_line(x, y)
+    assert repr(t).endswith("plan=<30x30>, method='line')")
+    copy = pickle.loads(pickle.dumps(t))
+    x[:] = y[:] = np.nan  # the answer remembers what it was about
+    require_optimal(t, given, other)
+    assert t.plan is t.plan
+    assert t.f is t.f
+    assert repr(t).endswith("plan=<30x30, 30 entries>, method='line')")
+    assert_array_equal(copy.plan.toarray(), t.plan.toarray())
+    assert_array_equal(copy.f, t.f)
+
+
+def test_inputs_are_left_alone(loops, rng):
+    x, y, a = rng.normal(size=30), rng.normal(size=30), np.full(30, 1 / 30)
+    given = x.copy(), y.copy(), a.copy(), a.copy()
+    for one in given:
+        one.setflags(write=False)
+    value = emd.solve_line(*given).value
+    assert emd.solve_line(*given[:2]).value == pytest.approx(value, rel=1e-14)
+    for before, after in zip((x, y, a, a), given, strict=True):
+        assert_array_equal(before, after)
+    assert emd.solve_line(np.repeat(x, 2)[::2], y.tolist()).value == pytest.approx(value, rel=1e-14)
+    assert emd.solve_line(x.astype(np.float32), y).f.dtype == np.float64
+
+
+def test_integers(loops):
+    t = emd.solve_line([3, 1, 2], [4, 4, 5])
+    assert t.value == pytest.approx(7 / 3, rel=1e-15)
+    assert t.plan.dtype == t.f.dtype == np.float64
+
+
+def test_few_points_do_not_wait_for_the_compiler():
+    code = """
+import sys
+from divkit import emd
+t = emd.solve_line(range(64), range(0, 128, 2), p=1.5)
+t.plan, t.f
+print("numba" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+# --- matching many points, and its certificate ---
+
+
+@pytest.mark.parametrize("p", [1, 2, 1.5])
+def test_stretches_in_threads_join(rng, monkeypatch, p):
+    for module in (line, line_costs):
+        monkeypatch.setattr(module, "COMPILED", 2)
+    x, y = rng.normal(size=1000), rng.normal(size=1000) + 0.1
+    alone = emd.solve_line(x, y, p=p)
+    for module in (line_costs, line_matching):
+        monkeypatch.setattr(module, "_PER_THREAD", 1)
+    monkeypatch.setattr(_threads, "available", lambda: 3)
+    together = emd.solve_line(x, y, p=p)
+    require_optimal(together, x, y, p=p)
+    assert together.value == alone.value
+    assert_allclose(together.f, alone.f, atol=1e-14)
+
+
+def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
+    monkeypatch.setattr(line, "COMPILED", 2)
+    x, y = rng.normal(size=300), rng.normal(size=300)
+    pairs = line_matching._potentials
+
+    def rough(costs, p):
+        f, g = pairs(costs, p)
+        return f + 1e-3 * rng.random(f.size), g
+
+    monkeypatch.setattr(line_matching, "_potentials", rough)
+    require_optimal(emd.solve_line(x, y), x, y)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(st.integers(1, 400), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-3, 1.0]))
+def test_the_measured_violation_covers_all_pairs(n, seed, noise):
+    rng = np.random.default_rng(seed)
+    x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=n) + 0.3)
+    c = LineCosts(x, y, np.abs, 1.0)
+    f, g = line_matching._potentials(c, 1.0)
+    f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=n)
+    measured = line_matching._measure_distance(c, f, g)
+    M = costs(x, y, 1)
+    assert measured.violation >= np.max(f[:, None] + g - M) - 1e-15 * M.max()
+    slack = np.diagonal(M) - f - g
+    crossing = np.abs(x[1:] - y[:-1]) - f[1:] - g[:-1]
+    loosest = np.abs(np.append(slack, crossing)).max()
+    assert measured.loosest == pytest.approx(loosest, abs=1e-15 * M.max())
+    assert measured.cost == pytest.approx(np.diagonal(M).sum(), rel=1e-14)
+    assert measured.slack == pytest.approx(slack.sum(), abs=1e-14 * n * M.max())
+    assert measured.dual == pytest.approx(f.sum() + g.sum(), abs=1e-14 * n * M.max())
+    if noise == 0.0:
+        assert measured.violation <= 1e-15 * M.max()
+
+
+# --- minima without a matrix ---
+
+
+@pytest.mark.parametrize("p", CONVEX)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (60, 45), (1500, 1300)])
+def test_minima(loops, rng, p, shape):
+    x, y = (np.sort(np.round(rng.normal(size=k), 2)) for k in shape)
+    f, g = rng.normal(size=shape[0]), rng.normal(size=shape[1])
+    f[rng.random(shape[0]) < 0.3] = g[rng.random(shape[1]) < 0.3] = -np.inf
+    f[-1] = g[0] = 0.5
+    M = costs(x, y, p)
+    h = p if callable(p) else lambda d: np.abs(d) ** p
+    c = LineCosts(x, y, h, None if callable(p) else float(p))
+    of_rows, of_columns = c.minima(f, g)
+    assert_allclose(of_rows, (M - g).min(axis=1), atol=1e-14)
+    assert_allclose(of_columns, (M - f[:, None]).min(axis=0), atol=1e-14)
+    assert c.largest == np.abs(M).max()
+    i, j = (rng.integers(0, k, 20) for k in shape)
+    assert_array_equal(c.at(i, j), M[i, j])
+
+
+# --- what may not come in ---
+
+
+X, Y = [0.0, 1.0], [0.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([], Y), ValueError, r"`x` must hold at least one point on a line, .* got \(0,\)"),
+        ((X, 1.0), ValueError, r"`y` must hold at least one point on a line, .* got \(\)"),
+        (([[0.0], [1.0]], Y), ValueError, r"got \(2, 1\): use `x.ravel\(\)`"),
+        ((X, [0.0, np.nan]), ValueError, r"`y` must be finite, got y\[1\] = nan"),
+        (([-np.inf, 0.0], Y), ValueError, r"`x` must be finite, got x\[0\] = -inf"),
+        ((["a"], Y), TypeError, "`x` must be an array of real numbers"),
+        ((X, Y, [0.5], None), ValueError, r"`a` must have shape \(2,\), one weight per point"),
+        ((X, Y, None, [0.5, -0.5]), ValueError, "`b` must be finite and at least 0"),
+        ((X, Y, [1, 1], [1, 2]), ValueError, "equal mass, got 2.0 and 3.0"),
+        ((X, Y, None, None, 0.5), ValueError, "`p` must be finite and at least 1, .* got 0.5"),
+        ((X, Y, None, None, np.inf), ValueError, "`p` must be finite and at least 1"),
+        ((X, Y, None, None, "2"), TypeError, "`p` must be a power or a convex function"),
+        ((X, Y, None, None, True), TypeError, "`p` must be a power or a convex function"),
+        (([1e200], [0.0], None, None, 2), ValueError, "below 2.*1000 .* got inf .* rescale"),
+        (([1e308], [-1e308]), ValueError, "below 2.*1000 .* got inf"),
+        (([1e200], [0.0], [1e200], [1e200]), ValueError, "must fit into float64"),
+        (
+            (X, Y, None, None, lambda d: np.sqrt(np.abs(d))),
+            ValueError,
+            r"`p` must be convex, got p\(.*\) = .*, above the line .* for convex costs only",
+        ),
+        ((X, Y, None, None, lambda d: 1.0), ValueError, r"a cost for every difference, shape"),
+        ((X, Y, None, None, lambda d: d / 0), ValueError, r"`p\(x - y\)` must be finite"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_bad_inputs(arguments, error, message):
+    with pytest.raises(error, match=message):
+        emd.solve_line(*arguments)
+
+
+def test_bad_points_among_many(rng):
+    x, y = rng.normal(size=5000), rng.normal(size=5000)
+    y[17] = np.nan
+    with pytest.raises(ValueError, match=r"`y` must be finite, got y\[17\] = nan"):
+        emd.solve_line(x, y)
+
+
+def test_other_libraries():
+    xp = pytest.importorskip("array_api_strict")
+    with pytest.raises(TypeError, match="`x` must be a NumPy array"):
+        emd.solve_line(xp.asarray([1.0]), [1.0])
