@@ -2,6 +2,7 @@
 
 from divkit.emd.answer import ConvergenceError as ConvergenceError
 from divkit.emd.line import solve_line as solve_line
+from divkit.emd.potential import Potential as Potential
 from divkit.emd.solve import distance as distance
 from divkit.emd.solve import dual as dual
 from divkit.emd.solve import primal as primal

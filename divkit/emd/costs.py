@@ -87,11 +87,11 @@ class MatrixCosts:
             return self.known_largest
         M = self.M if self.M.flags.c_contiguous else self.M.T
         if not _compiled_pass_pays(M):
-            return max(_largest(M[rows]) for rows in _tiles(0, *M.shape))
+            return max(_largest(M[rows]) for rows in tiles(0, *M.shape))
         from divkit.emd import scan
 
         M, found = _read_only(M), list[float]()
-        _in_pieces(lambda start, stop: found.append(scan.largest(M, start, stop)), *M.shape)
+        in_pieces(lambda start, stop: found.append(scan.largest(M, start, stop)), *M.shape)
         return max(found)
 
     def at(self, rows: Indices, columns: Indices) -> Vector:
@@ -125,7 +125,7 @@ class MatrixCosts:
             scan.minima(M, f, g, start, stop, of_rows, below)
             minima_of_pieces.append(below)
 
-        _in_pieces(piece, *M.shape)
+        in_pieces(piece, *M.shape)
         return of_rows, np.minimum.reduce(minima_of_pieces)
 
 
@@ -203,25 +203,27 @@ def _minima_of_tiles(
 
     def piece(start: int, stop: int) -> None:
         below = np.full(m, np.inf)
-        for rows in _tiles(start, stop, m):
+        for rows in tiles(start, stop, m):
             cost = tile(rows)
             np.min(cost - g, axis=1, out=of_rows[rows])
             np.minimum(below, np.min(cost - f[rows, None], axis=0), out=below)
         minima_of_pieces.append(below)
 
     if threads:
-        _in_pieces(piece, n, m)
+        in_pieces(piece, n, m)
     else:
         piece(0, n)
     return of_rows, np.minimum.reduce(minima_of_pieces)
 
 
-def _tiles(start: int, stop: int, width: int) -> Iterator[slice]:
+def tiles(start: int, stop: int, width: int) -> Iterator[slice]:
+    """Yield slices of rows from `start` to `stop`, a tile of so many columns each."""
     step = max(1, TILE // width)
     return (slice(row, min(row + step, stop)) for row in range(start, stop, step))
 
 
-def _in_pieces(piece: Callable[[int, int], object], n: int, m: int) -> None:
+def in_pieces(piece: Callable[[int, int], object], n: int, m: int) -> None:
+    """Call ``piece(start, stop)`` on stretches of n rows, in threads where they are worth it."""
     if n * m < 2 * _PER_THREAD or n < 2 * _FEW_ROWS:
         piece(0, n)
     else:

@@ -1,0 +1,166 @@
+"""Potentials at new points: values over all pairs, gradients as difference quotients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import cdist
+
+from divkit import _threads, emd
+from divkit.emd import costs
+
+SCIPY = {
+    "sqeuclidean": ("sqeuclidean", {}),
+    "euclidean": ("euclidean", {}),
+    "cityblock": ("cityblock", {}),
+    "chebyshev": ("chebyshev", {}),
+    1.5: ("minkowski", {"p": 1.5}),
+    3: ("minkowski", {"p": 3}),
+}
+
+
+def cost(x, y):
+    """Return an asymmetric cost that forbids going left too far."""
+    return np.where(x[:, :1] > y[:, 0] + 2, np.inf, cdist(x, y, "sqeuclidean") + x[:, 1:] - y[:, 1])
+
+
+def cost_gradient(x, y):
+    return 2 * (x - y) + np.array([0.0, 1.0])
+
+
+@pytest.mark.parametrize("metric", SCIPY)
+def test_at_the_points_of_an_answer_it_is_the_answer(rng, metric):
+    name, options = SCIPY[metric]
+    x, y = rng.normal(size=(30, 2)), rng.normal(size=(40, 2)) + 1
+    t = emd.solve(rng.dirichlet(np.ones(30)), None, cdist(x, y, name, **options))
+    assert_allclose(emd.Potential(y, t.g, metric)(x), t.f, atol=1e-14)
+    assert_allclose(emd.Potential(x, t.f, metric)(y), t.g, atol=1e-14)
+
+
+@pytest.mark.parametrize("metric", SCIPY)
+def test_anywhere_else_it_is_the_minimum_over_all(rng, monkeypatch, metric):
+    name, options = SCIPY[metric]
+    y, g, new = rng.normal(size=(300, 3)), rng.normal(size=300), rng.normal(size=(500, 3))
+    slack = cdist(new, y, name, **options) - g
+    f = emd.Potential(y, g, metric)
+    assert_allclose(f(new), slack.min(axis=1), atol=1e-14)
+    assert_array_equal(f.minimiser(new), slack.argmin(axis=1))
+    # The same in small tiles, in threads.
+    monkeypatch.setattr(costs, "TILE", 1000)
+    monkeypatch.setattr(costs, "_PER_THREAD", 1000)
+    monkeypatch.setattr(_threads, "available", lambda: 3)
+    assert_allclose(f(new), slack.min(axis=1), atol=1e-14)
+    assert_array_equal(f.minimiser(new), slack.argmin(axis=1))
+
+
+@pytest.mark.parametrize("metric", [*SCIPY, cost])
+def test_the_gradient_is_a_difference_quotient(rng, metric):
+    y, g, new = rng.normal(size=(20, 2)), rng.normal(size=20), rng.normal(size=(50, 2))
+    f = emd.Potential(y, g, metric, cost_gradient if metric is cost else None)
+    gradient, h = f.gradient(new), 1e-6
+    smooth = np.ones(50, dtype=bool)
+    quotient = np.empty((50, 2))
+    for k, step in enumerate(h * np.eye(2)):
+        smooth &= f.minimiser(new + step) == f.minimiser(new - step)
+        with np.errstate(invalid="ignore"):
+            quotient[:, k] = (f(new + step) - f(new - step)) / (2 * h)
+    smooth &= np.isfinite(f(new))
+    assert smooth.sum() > 30
+    assert_allclose(gradient[smooth], quotient[smooth], atol=1e-7)
+
+
+def test_the_map_of_a_translation_is_the_translation(rng):
+    x, v = rng.normal(size=(200, 2)), np.array([5.0, -3.0])
+    y = x + v
+    t = emd.solve(None, None, cdist(x, y, "sqeuclidean"))
+    f = emd.Potential(y, t.g, "sqeuclidean")
+    new = rng.normal(size=(100, 2))
+    sent = new - f.gradient(new) / 2
+    # Near a source, to near where that source goes.
+    nearest = cdist(new, x).argmin(axis=1)
+    assert np.median(np.linalg.norm(sent - y[nearest], axis=1)) < 0.2
+    assert_allclose(f(x), t.f, atol=1e-13)
+
+
+def test_kinks_and_forbidden_points():
+    # Two sinks with equal potentials: on the line between them either will do.
+    f = emd.Potential([[0.0], [2.0]], [0.0, 0.0])
+    assert_array_equal(f.gradient([[1.0], [1.5], [0.0]]), [[1.0], [-1.0], [0.0]])
+    forbidden = emd.Potential(np.zeros((2, 2)), [0.0, 1.0], cost, cost_gradient)
+    assert forbidden([[3.0, 0.0]])[0] == np.inf
+    assert np.isnan(forbidden.gradient([[3.0, 0.0]])).all()
+
+
+def test_on_a_line(rng):
+    x, y = rng.normal(size=30), rng.normal(size=25)
+    for p, metric in ((1, "euclidean"), (2, "sqeuclidean")):
+        t = emd.solve_line(x, y, p=p)
+        f = emd.Potential(y, t.g, metric)
+        assert_allclose(f(x), t.f, atol=1e-14)
+        assert f.gradient(x).shape == (30,)
+    u = emd.Potential(y, emd.solve_line(x, y).g)
+    far = np.array([-100.0, 100.0])
+    assert_array_equal(u.gradient(far), [-1.0, 1.0])
+
+
+def test_the_record_keeps_what_it_was_given(rng):
+    y, g = rng.normal(size=(5, 2)), rng.normal(size=5)
+    f = emd.Potential(y, g)
+    before = f(np.zeros((1, 2)))
+    y[:] = g[:] = 0.0
+    assert_array_equal(f(np.zeros((1, 2))), before)
+    assert repr(f) == "Potential(points=<5x2>, metric='euclidean')"
+    assert f(np.zeros((0, 2))).shape == (0,)
+    assert f.gradient([[1, 2]]).dtype == np.float64
+
+
+POINTS, VALUES = np.zeros((3, 2)), np.zeros(3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((np.zeros((0, 2)), []), ValueError, r"`points` must hold at least one .* got \(0, 2\)"),
+        ((1.0, [1.0]), ValueError, r"`points` must hold at least one .* got \(\)"),
+        ((POINTS, [0.0]), ValueError, r"`values` must have shape \(3,\), .* got \(1,\)"),
+        ((POINTS, [0.0, np.nan, 0.0]), ValueError, r"`values` must be finite, got values\[1\]"),
+        ((POINTS + np.inf, VALUES), ValueError, r"`points` must be finite"),
+        ((POINTS, VALUES, "l2"), ValueError, "`metric` must be one of"),
+        ((POINTS, VALUES, "euclidean", cost_gradient), ValueError, "`metric_gradient` belongs"),
+    ],
+)
+def test_bad_potentials(arguments, error, message):
+    with pytest.raises(error, match=message):
+        emd.Potential(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros(2), r"`x` must have shape \(k, 2\) to match `points`, got \(2,\)"),
+        (np.zeros((1, 3)), r"`x` must have shape \(k, 2\) to match `points`, got \(1, 3\)"),
+        ([[np.nan, 0.0]], r"`x` must be finite, got x\[0, 0\] = nan"),
+    ],
+)
+def test_bad_points(x, message):
+    f = emd.Potential(POINTS, VALUES)
+    for call in (f, f.gradient, f.minimiser):
+        with pytest.raises(ValueError, match=message):
+            call(x)
+    with pytest.raises(ValueError, match=r"shape \(k,\) to match"):
+        emd.Potential([1.0], [1.0])([[1.0]])
+
+
+def test_bad_gradients():
+    with pytest.raises(TypeError, match="gradient of the metric 'cost' is not known: pass"):
+        emd.Potential(POINTS, VALUES, cost).gradient([[0.0, 0.0]])
+    f = emd.Potential(POINTS, VALUES, cost, lambda x, y: np.zeros(2))
+    with pytest.raises(ValueError, match=r"a gradient per pair, shape \(1, 2\), got \(2,\)"):
+        f.gradient([[0.0, 0.0]])
+
+
+def test_other_libraries():
+    xp = pytest.importorskip("array_api_strict")
+    with pytest.raises(TypeError, match="`points` must be a NumPy array"):
+        emd.Potential(xp.asarray([1.0]), [1.0])
