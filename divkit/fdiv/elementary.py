@@ -18,6 +18,22 @@ def softplus(x: Array, xp: Any) -> Array:
     return xp.where(x > 0, x, 0.0) + xp.log1p(xp.exp(xp.where(x > 0, -x, x)))
 
 
+def log_softplus(x: Array, xp: Any) -> Array:
+    """Return log log(1 + eˣ), also where log(1 + eˣ) itself underflows."""
+    far = x < -40  # log(1 + eˣ) is eˣ to rounding
+    return xp.where(far, x, xp.log(softplus(xp.where(far, 0.0, x), xp)))
+
+
+def sigmoid(x: Array, xp: Any) -> Array:
+    """Return 1/(1 + e⁻ˣ)."""
+    return xp.exp(-softplus(-x, xp))
+
+
+def raised(x: Array, least: float, xp: Any) -> Array:
+    """Return max(x, least), of derivative 0 up to `least`."""
+    return xp.where(x > least, x, least)
+
+
 def half_log_ratio(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     """Return A = ½ log(p/q) = atanh((p−q)/(p+q)), from the exact difference where p ≈ q."""
     d = difference / (p + q)
@@ -113,9 +129,13 @@ def power_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: An
 
 def log_wright_omega(x: Array, xp: Any) -> Array:
     """Return y with y + e^y = x, so that e^y = ω(x) = W(eˣ) without the overflow of eˣ."""
+    # There e^y is below a rounding error of y. No derivative passes through the iteration, whose
+    # own are 0 to rounding: a formula that overflows would multiply them by infinity.
+    far = x < -40
+    near = xp.where(far, 0.0, x)
     # Convex and increasing: from this side Newton's iteration falls to the root from anywhere.
-    y = xp.where(x < 0, x, xp.log(xp.where(x > 1, x, 1.0)))
+    y = xp.where(near < 0, near, xp.log(xp.where(near > 1, near, 1.0)))
     for _ in range(6):
         exp_y = xp.exp(y)
-        y = y - (y + exp_y - x) / (1 + exp_y)
-    return y
+        y = y - (y + exp_y - near) / (1 + exp_y)
+    return xp.where(far, x, y)

@@ -132,6 +132,27 @@ def test_of_a_critic(D, name, dtype):
             assert torch.autograd.gradcheck(lambda v: formula(v), v)
 
 
+def test_where_a_penalty_overflows_its_derivative_is_infinite():
+    v = torch.tensor([-800.0, 600.0, 800.0], dtype=torch.float64, requires_grad=True)
+    value = fdiv.jeffreys.penalty(v)
+    (found,) = torch.autograd.grad(value.sum(), v)
+    assert value[2] == found[2] == math.inf
+    assert found[1].item() == pytest.approx(math.exp(599), rel=1e-12)
+    assert found[0].item() == pytest.approx(1 / 794.3, rel=1e-3)  # 1/ω(801), ω(801) ≈ 801 − log 801
+
+
+@pytest.mark.parametrize(
+    "D", [fdiv.alpha(0.1), fdiv.tsallis(0.1), fdiv.cressie_read(-0.9)], ids=str
+)
+def test_a_penalty_where_the_activation_is_nearer_to_its_end_than_doubles_are(D):
+    # 1 − t/f′(∞) ~ e^−v, and f* is a constant times its power −1/9, less a constant.
+    v = torch.tensor([600.0, 609.0, 900.0, 909.0], dtype=torch.float64, requires_grad=True)
+    value = D.penalty(v)
+    assert (value[1::2] / value[::2]).tolist() == pytest.approx([math.e, math.e], rel=1e-12)
+    (found,) = torch.autograd.grad(value.sum(), v)
+    assert torch.allclose(found, value.detach() / 9, rtol=1e-12)
+
+
 def test_a_value_rounded_to_the_end_of_the_domain_keeps_its_derivative():
     v = torch.tensor([20.0], dtype=torch.float32, requires_grad=True)
     t = fdiv.squared_hellinger.activation(v)

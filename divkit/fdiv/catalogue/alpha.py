@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import alpha_term, softplus
+from divkit.fdiv.elementary import alpha_term, log_softplus, raised, softplus
 from divkit.fdiv.family import Family
 
 
@@ -58,10 +58,11 @@ def alpha(order: float = 1.5) -> Divergence:
 
     def log_base(t, xp):
         """Return log(1 + (α−1) t), −inf where that would be negative."""
-        late = t > 0.5 * slope  # never, where the slope is infinite
+        if a > 1:
+            return xp.log1p(raised(b * t, -1.0, xp))
+        late = t > 0.5 * slope
         end = xp.log(-b * xp.where(late, slope - t, 1.0))
-        start = xp.where(late, 0.0, b * t)
-        return xp.where(late, end, xp.log1p(xp.where(start > -1, start, -1.0)))
+        return xp.where(late, end, xp.log1p(xp.where(late, 0.0, b * t)))
 
     def conjugate(t, xp):
         return xp.expm1((a / b) * log_base(t, xp)) / a
@@ -76,7 +77,7 @@ def alpha(order: float = 1.5) -> Divergence:
 
         def penalty(v, xp):
             # 1 + (α−1) g(v) = (1−α) softplus(−v)
-            return xp.expm1((a / b) * xp.log(-b * softplus(-v, xp))) / a
+            return xp.expm1((a / b) * (math.log(-b) + log_softplus(-v, xp))) / a
 
     else:
 

@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import alpha_term, softplus
+from divkit.fdiv.elementary import alpha_term, log_softplus, raised, softplus
 from divkit.fdiv.family import Family
 
 
@@ -53,16 +53,15 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
     def derivative(u, xp):
         return 1 / a + xp.expm1(b * xp.log(u)) / b
 
-    def log_ratio(t, xp):
+    def log_power(t, xp):
         # u^λ = 1 + λ(t − 1/a)
-        x = b * (t - 1 / a)
-        return xp.log1p(xp.where(x > -1, x, -1.0)) / b
+        return xp.log1p(raised(b * (t - 1 / a), -1.0, xp))
 
     def conjugate(t, xp):
-        return xp.exp(a * log_ratio(t, xp)) / a
+        return xp.exp((a / b) * log_power(t, xp)) / a
 
     def ratio(t, xp):
-        return xp.exp(log_ratio(t, xp))
+        return xp.exp(log_power(t, xp) / b)
 
     if a < 1:
 
@@ -71,7 +70,7 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
 
         def penalty(v, xp):
             # u^λ = −λ softplus(−v)
-            return xp.exp(a / b * xp.log(-b * softplus(-v, xp))) / a
+            return xp.exp((a / b) * (math.log(-b) + log_softplus(-v, xp))) / a
 
     else:
 

@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import softplus
+from divkit.fdiv.elementary import sigmoid
 from divkit.fdiv.family import Family
 
 
@@ -61,10 +61,10 @@ def hockey_stick(gamma: float = 2.0) -> Divergence:
         return xp.where(t < 0, 0.0, gamma)
 
     def activation(v, xp):
-        return xp.exp(-softplus(-v, xp))
+        return sigmoid(v, xp)
 
     def penalty(v, xp):
-        return gamma * xp.exp(-softplus(-v, xp))
+        return gamma * sigmoid(v, xp)
 
     return Divergence(
         name="hockey_stick",

@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import alpha_term, softplus
+from divkit.fdiv.elementary import alpha_term, log_softplus, raised, softplus
 from divkit.fdiv.family import Family
 
 
@@ -50,16 +50,15 @@ def tsallis(order: float = 1.5) -> Divergence:
     def integrand(p, q, difference, xp):
         return a * alpha_term(p, q, difference, a, b, xp)
 
-    def log_ratio(t, xp):
+    def log_power(t, xp):
         # u^(α−1) = (1 + (α−1)t)/α
-        x = b * ((t - 1) / a)
-        return xp.log1p(xp.where(x > -1, x, -1.0)) / b
+        return xp.log1p(raised((b / a) * (t - 1), -1.0, xp))
 
     def conjugate(t, xp):
-        return xp.exp(a * log_ratio(t, xp))
+        return xp.exp((a / b) * log_power(t, xp))
 
     def ratio(t, xp):
-        return xp.exp(log_ratio(t, xp))
+        return xp.exp(log_power(t, xp) / b)
 
     if a < 1:
 
@@ -68,7 +67,7 @@ def tsallis(order: float = 1.5) -> Divergence:
 
         def penalty(v, xp):
             # (1 + (α−1) g(v))/α = (1−α) softplus(−v)/α
-            return xp.exp(a / b * xp.log(-b / a * softplus(-v, xp)))
+            return xp.exp((a / b) * (math.log(-b / a) + log_softplus(-v, xp)))
 
     else:
 
