@@ -57,6 +57,15 @@ class NetworkSimplex:
         forest's arcs may be given in either direction.
     limit : int, optional
         The largest number of pivots.
+
+    Attributes
+    ----------
+    nodes : int
+        How many there are.
+    pivots : int
+        How many were made.
+    tolerance : float
+        Reduced costs above −tolerance counted as 0 in the end.
     """
 
     def __init__(
@@ -74,6 +83,7 @@ class NetworkSimplex:
         nodes = supply.size
         self.nodes = nodes
         self.pivots = 0
+        self.tolerance = 0.0
         self._supply = np.asarray(supply, np.float64)
         self._limit = max(10**6, _USUAL_LIMIT * nodes) if limit is None else limit
         self._tail, self._head = tails.astype(np.uint32), heads.astype(np.uint32)
@@ -186,14 +196,14 @@ class NetworkSimplex:
         batch = max(100, int(self.nodes * _PIVOTS_PER_LABELLING))
         while True:
             self._relabel()
-            cost, tolerance = self._set_potentials(placing=placing)
+            cost = self._set_potentials(placing=placing)
             status, done = pivots(
                 self._tree,
                 self._potential,
                 self._tail,
                 self._head,
                 cost,
-                tolerance,
+                self.tolerance,
                 max(_SMALLEST_BLOCK, int(self.arcs**0.5)),
                 min(batch, self._limit - self.pivots),
             )
@@ -208,15 +218,16 @@ class NetworkSimplex:
             if done == 0:
                 return
 
-    def _set_potentials(self, *, placing: bool = False) -> tuple[Vector, float]:
-        """Recompute the potentials; return the costs they are for, and what is 0 to them."""
+    def _set_potentials(self, *, placing: bool = False) -> Vector:
+        """Recompute the potentials, and what is 0 to them; return the costs they are for."""
         cost, hung = self._cost, self._hung
         if placing:
             # Mass pays 1 on its way to the root and nothing back: what is paid is what is
             # unplaced. No artificial arc leads from the root without mass, then.
             cost, hung = np.zeros_like(cost), np.where(self._tree["upward"], 1.0, 0.0)
         tree.set_potentials(self._tree, cost, hung, self._potential)
-        return cost, 0.5 if placing else TOLERANCE * float(np.abs(self._potential).max())
+        self.tolerance = 0.5 if placing else TOLERANCE * float(np.abs(self._potential).max())
+        return cost
 
     def _relabel(self) -> None:
         self._tree, self._tail, self._head, self._cost, self._hung, self._label = tree.relabel(
