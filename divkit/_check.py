@@ -278,10 +278,14 @@ def _wrong_kind(name: str, dtype: object) -> str:
 
 # Costs and masses beyond this exponent of two leave no room for a sum of products.
 _LARGEST_EXPONENT = 1000
+# Entries of a matrix that are looked at together, few enough for a cache.
+_TILE = 1 << 16
 
 
 def cost_matrix(name: str, M: Array) -> Array:
-    """Return `M` as a float64 matrix whose entries are finite or +inf (a forbidden pair).
+    """Return `M` as a matrix whose entries are finite or +inf (a forbidden pair).
+
+    It is in float64, or in float32 as it came; a NumPy array of one of these is not copied.
 
     Raises
     ------
@@ -290,19 +294,46 @@ def cost_matrix(name: str, M: Array) -> Array:
     ValueError
         If `M` is not a matrix, is empty, or holds a nan, a -inf or a number above 2**1000.
     """
-    M = _numpy(name, M)
+    M = matrix(name, M)
+    largest_cost(name, M)
+    return M
+
+
+def matrix(name: str, M: Array) -> Array:
+    """Return `M` as a matrix of float64 or float32, whatever its entries; see `cost_matrix`."""
+    M = _numpy(name, M, keep_single=True)
     if M.ndim != 2 or 0 in M.shape:
         raise ValueError(
             f"`{name}` must be a matrix with at least one row and one column, got shape {M.shape}"
         )
-    _all(name, M, ~np.isnan(M) & ~np.isneginf(M), "finite, or +inf for a forbidden pair", np)
-    too_large = np.ldexp(1.0, _LARGEST_EXPONENT)
-    if np.max(np.abs(M), where=np.isfinite(M), initial=0.0) > too_large:
+    return M
+
+
+def largest_cost(name: str, M: Array, first: int = 0) -> float:
+    """Return the largest finite entry in size, 0 if there is none; see `cost_matrix`.
+
+    `M` are the rows of the given matrix from `first` on. They are read a few at a time, so that
+    nothing as large as a copy is needed.
+    """
+    largest = 0.0
+    step = max(1, _TILE // M.shape[1])
+    for row in range(0, M.shape[0], step):
+        tile = M[row : row + step]
+        least, most = float(np.min(tile)), float(np.max(tile))
+        if not least > -np.inf:  # or nan
+            good = ~np.isnan(tile) & ~np.isneginf(tile)
+            need = "finite, or +inf for a forbidden pair"
+            _all(name, tile, good, need, np, (first + row, 0))
+        if most == np.inf:
+            most = float(np.max(tile, where=tile < np.inf, initial=0.0))
+            least = 0.0 if least == np.inf else least
+        largest = max(largest, abs(least), abs(most))
+    if largest > np.ldexp(1.0, _LARGEST_EXPONENT):
         raise ValueError(
             f"`{name}` must stay below 2**{_LARGEST_EXPONENT} (about 1e301) in size: "
             f"rescale it, for example `{name} / 2.0**100`"
         )
-    return M
+    return largest
 
 
 def weights(name: str, x: Array, length: int, axis: str) -> Array:
@@ -347,10 +378,12 @@ def balanced(a: Array, b: Array, rounding: float) -> Array:
     return b if of_a == of_b else b * (of_a / of_b)
 
 
-def _numpy(name: str, x: Array) -> Array:
+def _numpy(name: str, x: Array, *, keep_single: bool = False) -> Array:
     if namespace(x) is not np:
         raise TypeError(
             f"`{name}` must be a NumPy array or a sequence of numbers, got {_library(x)}: "
             f"convert it first, for example `numpy.asarray({name})`"
         )
+    if keep_single and getattr(x, "dtype", None) == np.float32:
+        return np.asarray(x)
     return real(name, x, np)

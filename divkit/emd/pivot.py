@@ -26,8 +26,6 @@ def pivots(tree, potential, tail, head, cost, tolerance, block, limit):
     seen = 0  # arcs since the last pivot
     start = 0
     while seen < tail.size:
-        if done == limit:
-            return PAUSED, done
         stop = min(start + block, tail.size)
         entering = -1
         best = -tolerance
@@ -39,6 +37,8 @@ def pivots(tree, potential, tail, head, cost, tolerance, block, limit):
         seen += stop - start
         start = stop if stop < tail.size else 0
         if entering >= 0:
+            if done == limit:
+                return PAUSED, done
             if not pivot(tree, potential, entering, tail[entering], head[entering], best):
                 return UNBOUNDED, done
             done += 1

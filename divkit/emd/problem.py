@@ -12,18 +12,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from divkit import _check
-from divkit.emd.answer import Indices, Matrix, Vector
+from divkit.emd.answer import Answer, Indices, Matrix, Vector
+from divkit.emd.costs import MatrixCosts, in_pieces
 
 
-def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, Matrix]:
-    """Return weights of equal mass and a cost matrix, all float64, or say what is wrong.
+def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, MatrixCosts]:
+    """Return weights of equal mass and the costs, or say what is wrong.
 
-    Weights are read by `weights`.
+    Weights are read by `weights`. A NumPy matrix of float64 or float32 is not copied.
     """
-    cost = _check.cost_matrix("M", M)
-    source, sink = weights(a, b, cost.shape, ("row of `M`", "column of `M`"))
-    require_range(source, largest(cost))
-    return source, sink, cost
+    matrix = _check.matrix("M", M)
+    largest_of_pieces: list[float] = []
+
+    def piece(start: int, stop: int) -> None:
+        largest_of_pieces.append(_check.largest_cost("M", matrix[start:stop], start))
+
+    in_pieces(piece, *matrix.shape)
+    costs = MatrixCosts(matrix, max(largest_of_pieces))
+    source, sink = weights(a, b, costs.shape, ("row of `M`", "column of `M`"))
+    require_range(source, costs.largest)
+    return source, sink, costs
 
 
 def weights(
@@ -54,11 +62,6 @@ def require_range(a: Vector, largest_cost: float) -> None:
         )
 
 
-def largest(M: Matrix) -> float:
-    """Return the largest finite cost in size, 0 where all are forbidden."""
-    return float(np.max(np.abs(M), where=np.isfinite(M), initial=0.0))
-
-
 class Scaled(NamedTuple):
     """The problem without its massless atoms, mass in [1/2, 1), costs in [0, 1] or +inf."""
 
@@ -72,31 +75,30 @@ class Scaled(NamedTuple):
     mass_exponent: int
     cost_exponent: int
 
-    def plan(self, rows: Indices, columns: Indices, mass: Vector, shape: tuple[int, int]) -> Any:
-        """Return a plan of the given problem as a csr_array."""
-        from scipy.sparse import csr_array
+    def unscaled(self, answer: Answer, shape: tuple[int, int]) -> Answer:
+        """Return an answer to this problem as one to that given; massless atoms get 0."""
+        f, g = np.zeros(shape[0]), np.zeros(shape[1])
+        f[self.rows] = np.ldexp(answer.f, self.cost_exponent) + self.row_costs
+        g[self.columns] = np.ldexp(answer.g, self.cost_exponent) + self.column_costs
+        return answer._replace(
+            rows=self.rows[answer.rows],
+            columns=self.columns[answer.columns],
+            mass=np.ldexp(answer.mass, self.mass_exponent),
+            f=f,
+            g=g,
+        )
 
-        mass = np.ldexp(mass, self.mass_exponent)
-        return csr_array((mass, (self.rows[rows], self.columns[columns])), shape=shape)
 
-    def potentials(self, f: Vector, g: Vector, shape: tuple[int, int]) -> tuple[Vector, Vector]:
-        """Return potentials of the given problem, 0 at its massless atoms."""
-        full_f, full_g = np.zeros(shape[0]), np.zeros(shape[1])
-        full_f[self.rows] = np.ldexp(f, self.cost_exponent) + self.row_costs
-        full_g[self.columns] = np.ldexp(g, self.cost_exponent) + self.column_costs
-        return full_f, full_g
-
-
-def scale(a: Vector, b: Vector, M: Matrix) -> Scaled:
-    """Return what every solver is given in place of (a, b, M)."""
+def scale(a: Vector, b: Vector, costs: MatrixCosts) -> Scaled:
+    """Return what a solver with absolute tolerances is given in place of the problem."""
     rows, columns = np.flatnonzero(a), np.flatnonzero(b)
-    cost = M[np.ix_(rows, columns)]
+    cost = costs.M[np.ix_(rows, columns)].astype(np.float64, copy=False)
     row_costs = _finite_minimum(cost, axis=1)
     cost -= row_costs[:, None]
     column_costs = _finite_minimum(cost, axis=0)
     cost -= column_costs
     # Where nothing is left of the costs, a solver's noise still has to be small against them.
-    cost_exponent = int(np.frexp(largest(cost) or largest(M))[1])
+    cost_exponent = int(np.frexp(MatrixCosts(cost).largest or costs.largest)[1])
     mass_exponent = int(np.frexp(a.sum())[1])
     return Scaled(
         np.ldexp(a[rows], -mass_exponent),

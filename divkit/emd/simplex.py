@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from divkit.emd import tree
 from divkit.emd.answer import ConvergenceError, Indices, Mask, NoPlanError, Vector, limit_reached
@@ -23,6 +24,9 @@ from divkit.emd.pivot import PAUSED, UNBOUNDED, pivots
 TOLERANCE = 2.0**-47
 # Mass that the artificial arcs may carry, of the whole: the rounding of the supplies.
 ROUNDING = 1e-12
+# How much finer a tolerance is worth starting from another tree, and how often it is tried.
+_FINER = 2.0**-6
+_HANGINGS = 4
 # After this share of the nodes as pivots, neighbours in the tree are far apart in memory.
 _PIVOTS_PER_LABELLING = 1 / 8
 _SMALLEST_BLOCK = 64
@@ -84,6 +88,7 @@ class NetworkSimplex:
         self.nodes = nodes
         self.pivots = 0
         self.tolerance = 0.0
+        self._hangings = _HANGINGS
         self._supply = np.asarray(supply, np.float64)
         self._limit = max(10**6, _USUAL_LIMIT * nodes) if limit is None else limit
         self._tail, self._head = tails.astype(np.uint32), heads.astype(np.uint32)
@@ -167,9 +172,7 @@ class NetworkSimplex:
             self.place()
             if not self.feasible:
                 raise NoPlanError
-        artificial = self._tree["arc"] == tree.ARTIFICIAL
-        self._tree["flow"][artificial] = 0.0
-        self._tree["upward"][artificial] = True
+        self._drop_unplaced()
         self._pivot_to_optimum(placing=False)
 
     def flow(self) -> Flow:
@@ -177,8 +180,7 @@ class NetworkSimplex:
 
         The rounding of the supplies ends up in the heaviest node of each tree of the forest.
         """
-        carrying = np.flatnonzero((self._tree["flow"] > 0) & (self._tree["arc"] >= 0))
-        arcs = self._tree["arc"][carrying]
+        arcs = self._carrying()
         tails, heads = self._label[self._tail[arcs]], self._label[self._head[arcs]]
         forest = np.zeros(self.nodes + 1, tree.NODE)
         tree.hang(
@@ -215,8 +217,42 @@ class NetworkSimplex:
             if status == PAUSED and self.pivots == self._limit:
                 raise limit_reached("the network simplex", self._limit)
             # Only potentials without the roundings of the pivots say that it is the end.
-            if done == 0:
+            if done == 0 and (placing or not self._hang_anew()):
                 return
+
+    def _hang_anew(self) -> bool:
+        """Hang what carries mass on the root once more, if that makes the tolerance much finer.
+
+        Arcs without mass may be far dearer than those with it, and lend that size to potentials.
+        """
+        arcs = self._carrying()
+        # The ends of an arc are as far apart as it is dear, wherever it hangs.
+        least = 0.5 * TOLERANCE * float(np.abs(self._cost[arcs]).max(initial=0.0))
+        if self._hangings == 0 or least >= _FINER * self.tolerance:
+            return False
+        old = self._tree, self._potential, self.tolerance
+        self._tree, self._potential = np.zeros_like(self._tree), np.zeros_like(self._potential)
+        supply = self._supply[self._label[:-1]]
+        tree.hang(self._tree, supply, self._tail, self._head, arcs, _NO_OPPOSITE)
+        self._drop_unplaced()
+        self._set_potentials()
+        if self.tolerance >= _FINER * old[2]:
+            self._tree, self._potential, self.tolerance = old
+            return False
+        self._hangings -= 1
+        return True
+
+    def _carrying(self) -> NDArray[np.int32]:
+        """Return the arcs with mass, which are a forest."""
+        carrying = (self._tree["flow"] > 0) & (self._tree["arc"] != tree.ARTIFICIAL)
+        arcs: NDArray[np.int32] = self._tree["arc"][carrying]
+        return arcs
+
+    def _drop_unplaced(self) -> None:
+        """Forget what artificial arcs carry; they lead to the root then."""
+        artificial = self._tree["arc"] == tree.ARTIFICIAL
+        self._tree["flow"][artificial] = 0.0
+        self._tree["upward"][artificial] = True
 
     def _set_potentials(self, *, placing: bool = False) -> Vector:
         """Recompute the potentials, and what is 0 to them; return the costs they are for."""

@@ -1,14 +1,14 @@
 """One face over the ways to solve a transport problem.
 
-Every method gets the same scaled problem (`divkit.emd.problem`), its answer is made exact in the
-same way (`divkit.emd.refine`), and what comes back is certified (`divkit.emd.transport`).
+divkit's own simplex solves the problem as it is. Every other method gets the same scaled problem
+(`divkit.emd.problem`), and its answer is made exact in the same way (`divkit.emd.refine`). What
+comes back is certified (`divkit.emd.transport`).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,24 @@ from divkit.emd import feasibility, linear_program, pot, problem
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
 from divkit.emd.costs import MatrixCosts
 from divkit.emd.problem import Scaled
-from divkit.emd.refine import refine
-from divkit.emd.transport import Transport, certificate
+from divkit.emd.refine import LARGEST_ERROR, LARGEST_ROUNDING, refine
+from divkit.emd.transport import Transport, certificate, total
+
+
+def _simplex(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
+    from divkit.emd import dense  # compiled code
+
+    return dense.solve(a, b, M, limit)
+
 
 _PRIMALS = {"highs": linear_program.highs_primal, "cvxpy": linear_program.cvxpy_primal}
 _DUALS = {"highs": linear_program.highs_dual, "cvxpy": linear_program.cvxpy_dual}
-_SOLVERS = {**_PRIMALS, "pot": pot.solve}
+_SOLVERS = {"simplex": _simplex, **_PRIMALS, "pot": pot.solve}
 
-# Up to this many pairs HiGHS is done before POT is imported, which takes seconds.
-_IMPORT_PAYS = 2**15
+# Up to so many atoms a side nothing is compiled, and nothing that compiles is loaded.
+_SMALL = 64
+# A gap that is accepted at once, of the cost of the plan.
+_SMALLEST_GAP = 1e-13
 
 
 def solve(
@@ -53,10 +62,10 @@ def solve(
         relative sqrt(eps) of the input's float type) are made equal by rescaling `b`.
     M : array_like, shape (n, m)
         Costs, of any sign and size; +inf forbids a pair.
-    method : {"auto", "highs", "pot", "cvxpy"}
-        ``"highs"`` is the linear program through SciPy; ``"pot"`` the network simplex of POT;
-        ``"cvxpy"`` the linear program through cvxpy; ``"auto"`` is POT where it is installed
-        and the problem is so large that importing it pays, HiGHS elsewhere.
+    method : {"auto", "simplex", "highs", "pot", "cvxpy"}
+        ``"simplex"`` is the network simplex of divkit, with column generation; ``"highs"`` the
+        linear program through SciPy; ``"pot"`` the network simplex of POT; ``"cvxpy"`` the
+        linear program through cvxpy; ``"auto"`` is the simplex, but for small problems HiGHS.
     max_iter : int, optional
         The largest number of iterations (pivots of a simplex method) of one run of the solver.
         Running out of them is an error.
@@ -96,11 +105,10 @@ def solve(
            [0.  , 0.5 ]])
     """
     _check.one_of("method", method, ("auto", *_SOLVERS))
-    a, b, M = problem.read(a, b, M)
+    a, b, costs = problem.read(a, b, M)
     if method == "auto":
-        pays = M.size > _IMPORT_PAYS and find_spec("ot") is not None
-        method = "pot" if pays else "highs"
-    return _solve(a, b, M, _SOLVERS[method], method, max_iter, solver)
+        method = "simplex" if max(costs.shape) > _SMALL else "highs"
+    return _solve(a, b, costs, _SOLVERS[method], method, max_iter, solver)
 
 
 def primal(
@@ -130,8 +138,8 @@ def primal(
     True
     """
     _check.one_of("method", method, tuple(_PRIMALS))
-    a, b, M = problem.read(a, b, M)
-    return _solve(a, b, M, _PRIMALS[method], method, max_iter, solver)
+    a, b, costs = problem.read(a, b, M)
+    return _solve(a, b, costs, _PRIMALS[method], method, max_iter, solver)
 
 
 def dual(
@@ -158,8 +166,8 @@ def dual(
     (array([ 0., -2.]), array([0., 2.]))
     """
     _check.one_of("method", method, tuple(_DUALS))
-    a, b, M = problem.read(a, b, M)
-    return _solve(a, b, M, _DUALS[method], method, max_iter, solver)
+    a, b, costs = problem.read(a, b, M)
+    return _solve(a, b, costs, _DUALS[method], method, max_iter, solver)
 
 
 def distance(
@@ -185,7 +193,7 @@ def distance(
 def _solve(
     a: Vector,
     b: Vector,
-    M: Matrix,
+    costs: MatrixCosts,
     backend: Any,
     method: str,
     max_iter: int | None,
@@ -197,19 +205,32 @@ def _solve(
         if method != "cvxpy":
             raise ValueError(f"`solver` chooses cvxpy's solver, got it with method={method!r}")
         backend = partial(backend, solver=solver)
-    scaled = problem.scale(a, b, M)
+    if method == "simplex":
+        with suppress(NoPlanError):
+            t = _certified(a, b, costs, _simplex(a, b, costs.M, max_iter), method)
+            if _is_exact(t, a, b, costs):
+                return t
+    scaled = problem.scale(a, b, costs)
     answer = _answer(scaled, backend, max_iter, method)
-    f, g = scaled.potentials(answer.f, answer.g, M.shape)
+    return _certified(a, b, costs, scaled.unscaled(answer, costs.shape), method)
+
+
+def _certified(a: Vector, b: Vector, costs: MatrixCosts, answer: Answer, method: str) -> Transport:
+    from scipy.sparse import csr_array
+
+    plan = csr_array((answer.mass, (answer.rows, answer.columns)), shape=costs.shape)
     return certificate(
-        a,
-        b,
-        MatrixCosts(M),
-        scaled.plan(answer.rows, answer.columns, answer.mass, M.shape),
-        f,
-        g,
-        method=method,
-        iterations=answer.iterations,
+        a, b, costs, plan, answer.f, answer.g, method=method, iterations=answer.iterations
     )
+
+
+def _is_exact(t: Transport, a: Vector, b: Vector, costs: MatrixCosts) -> bool:
+    """Return whether the gap is rounding, and no scaling can make it smaller."""
+    plan = t.plan.tocoo()
+    cost = total(plan.data * np.abs(costs.at(*plan.coords)))
+    size = total(a * np.abs(t.f), b * np.abs(t.g)) + cost
+    allowed = max(_SMALLEST_GAP * cost, LARGEST_ROUNDING * size)
+    return t.gap <= allowed and t.primal_residual <= LARGEST_ERROR
 
 
 def _answer(scaled: Scaled, backend: Backend, limit: int | None, method: str) -> Answer:

@@ -71,14 +71,15 @@ def certify(
     >>> t.value, t.dual_value, t.gap, t.primal_residual
     (1.0, 0.0, 1.0, 0.0)
     """
-    a, b, M = problem.read(a, b, M)
+    a, b, costs = problem.read(a, b, M)
+    n, m = costs.shape
     return certificate(
         a,
         b,
-        MatrixCosts(M),
-        _sparse(plan, M.shape),
-        _potential("f", f, M.shape[0]),
-        _potential("g", g, M.shape[1]),
+        costs,
+        _sparse(plan, (n, m)),
+        _potential("f", f, n),
+        _potential("g", g, m),
         method=method,
         iterations=iterations,
     )

@@ -25,6 +25,7 @@ def _named(function, method):
 
 SOLVERS = [
     pytest.param(_named(emd.solve, "auto"), id="auto"),
+    pytest.param(_named(emd.solve, "simplex"), id="simplex"),
     pytest.param(_named(emd.primal, "highs"), id="highs-primal"),
     pytest.param(_named(emd.dual, "highs"), id="highs-dual"),
     pytest.param(_named(emd.solve, "pot"), id="pot", marks=installed("ot")),

@@ -111,7 +111,7 @@ def test_other_libraries():
 
 
 def test_unknown_method():
-    with pytest.raises(ValueError, match=r"`method` must be one of 'auto', 'highs', .* 'sinkhorn'"):
+    with pytest.raises(ValueError, match=r"must be one of 'auto', 'simplex', .* 'sinkhorn'"):
         emd.solve(A, B, M, "sinkhorn")
     for program in (emd.primal, emd.dual):
         with pytest.raises(
