@@ -31,7 +31,10 @@ def run(piece: Callable[[int, int], object], size: int, pieces: int) -> None:
 
     The calling thread works too. What a piece raises is raised here, once all have ended.
     """
-    cuts = np.linspace(0, size, max(1, min(pieces, size)) + 1).astype(int).tolist()
+    if pieces <= 1 or size <= 1:
+        piece(0, size)
+        return
+    cuts = np.linspace(0, size, min(pieces, size) + 1).astype(int).tolist()
     parts = list(itertools.pairwise(cuts))
     others = [_pool().submit(piece, *part) for part in parts[1:]]
     try:
