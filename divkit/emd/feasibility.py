@@ -71,10 +71,15 @@ def _violated_cut(scaled: Scaled, f: Vector) -> str:
         float(np.ldexp(mass.sum(), scaled.mass_exponent))
         for mass in (scaled.a[sources], scaled.b[sinks])
     )
+    return violated_cut(scaled.rows[sources], supply, scaled.columns[sinks], demand)
+
+
+def violated_cut(rows: Indices, supply: float, columns: Indices, demand: float) -> str:
+    """Return the message that `rows` hold more mass than `columns`, all they may reach, take."""
     return (
-        f"no plan avoids the forbidden pairs (+inf in `M`): rows {_listed(scaled.rows[sources])} "
+        f"no plan avoids the forbidden pairs (+inf in `M`): rows {_listed(rows)} "
         f"hold a mass of {supply:.6g}, but the columns they may reach, "
-        f"{_listed(scaled.columns[sinks])}, take {demand:.6g}: "
+        f"{_listed(columns)}, take {demand:.6g}: "
         "allow more pairs, or move mass"
     )
 

@@ -7,13 +7,30 @@ undoing them costs no digit.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from divkit import _check
+from divkit.emd import sparse_costs
 from divkit.emd.answer import Answer, Indices, Matrix, Vector
 from divkit.emd.costs import MatrixCosts, in_pieces
+from divkit.emd.sparse_costs import SparseCosts
+
+
+def read_sparse(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, SparseCosts]:
+    """Return what `read` does, from a SciPy sparse matrix or array of what is allowed."""
+    costs = sparse_costs.read(M)
+    source, sink = weights(a, b, costs.shape, ("row of `M`", "column of `M`"))
+    require_range(source, costs.largest)
+    return source, sink, costs
+
+
+def is_sparse(M: Any) -> bool:
+    """Return whether `M` is from `scipy.sparse`, which is not loaded for the question."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(M))
 
 
 def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, MatrixCosts]:
@@ -21,6 +38,11 @@ def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, MatrixCosts]:
 
     Weights are read by `weights`. A NumPy matrix of float64 or float32 is not copied.
     """
+    if is_sparse(M):
+        raise TypeError(
+            "`M` must be a dense matrix here, got a sparse one: method='simplex' takes it, and "
+            "elsewhere +inf stands for a forbidden pair"
+        )
     matrix = _check.matrix("M", M)
     largest_of_pieces: list[float] = []
 

@@ -16,7 +16,7 @@ import numpy as np
 from divkit import _check
 from divkit.emd import feasibility, linear_program, pot, problem
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
-from divkit.emd.costs import MatrixCosts
+from divkit.emd.costs import Costs, MatrixCosts
 from divkit.emd.problem import Scaled
 from divkit.emd.refine import LARGEST_ERROR, LARGEST_ROUNDING, refine
 from divkit.emd.transport import Transport, certificate, total
@@ -60,8 +60,9 @@ def solve(
         Weights of the sources and of the sinks, at least 0 and of equal mass, not necessarily
         1. None is uniform, with the mass of the other. Masses that differ by rounding (a
         relative sqrt(eps) of the input's float type) are made equal by rescaling `b`.
-    M : array_like, shape (n, m)
-        Costs, of any sign and size; +inf forbids a pair.
+    M : array_like or SciPy sparse array, shape (n, m)
+        Costs, of any sign and size; +inf forbids a pair. Of a sparse array what is stored is
+        allowed, zeros included, and every other pair forbidden; the simplex takes it.
     method : {"auto", "simplex", "highs", "pot", "cvxpy"}
         ``"simplex"`` is the network simplex of divkit, with column generation; ``"highs"`` the
         linear program through SciPy; ``"pot"`` the network simplex of POT; ``"cvxpy"`` the
@@ -105,6 +106,8 @@ def solve(
            [0.  , 0.5 ]])
     """
     _check.one_of("method", method, ("auto", *_SOLVERS))
+    if method in ("auto", "simplex") and problem.is_sparse(M):
+        return _solve_sparse(a, b, M, max_iter)
     a, b, costs = problem.read(a, b, M)
     if method == "auto":
         method = "simplex" if max(costs.shape) > _SMALL else "highs"
@@ -215,7 +218,22 @@ def _solve(
     return _certified(a, b, costs, scaled.unscaled(answer, costs.shape), method)
 
 
-def _certified(a: Vector, b: Vector, costs: MatrixCosts, answer: Answer, method: str) -> Transport:
+def _solve_sparse(a: Any, b: Any, M: Any, max_iter: int | None) -> Transport:
+    from divkit.emd import sparse  # compiled code
+
+    if max_iter is not None:
+        _check_limit(max_iter)
+    a, b, costs = problem.read_sparse(a, b, M)
+    t = _certified(a, b, costs, sparse.solve(a, b, costs, max_iter), "simplex")
+    if not _is_exact(t, a, b, costs):
+        raise ConvergenceError(
+            f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
+            "weights: reduce rows and columns of `M` by what their costs have in common"
+        )
+    return t
+
+
+def _certified(a: Vector, b: Vector, costs: Costs, answer: Answer, method: str) -> Transport:
     from scipy.sparse import csr_array
 
     plan = csr_array((answer.mass, (answer.rows, answer.columns)), shape=costs.shape)
@@ -224,7 +242,7 @@ def _certified(a: Vector, b: Vector, costs: MatrixCosts, answer: Answer, method:
     )
 
 
-def _is_exact(t: Transport, a: Vector, b: Vector, costs: MatrixCosts) -> bool:
+def _is_exact(t: Transport, a: Vector, b: Vector, costs: Costs) -> bool:
     """Return whether the gap is rounding, and no scaling can make it smaller."""
     plan = t.plan.tocoo()
     cost = total(plan.data * np.abs(costs.at(*plan.coords)))
