@@ -9,6 +9,7 @@ answer can be from the optimum, whoever computed it.
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -187,60 +188,63 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
 
     Where (g^c, g) is as good and as tight up to rounding, it spares the second transform.
     """
-    source, sink = a > 0, b > 0
-    f = np.where(source, _bounded(f, costs.largest), -np.inf)
-    g = np.where(sink, _bounded(g, costs.largest), -np.inf)
-
-    def value(pair: tuple[Vector, Vector]) -> float:
-        return total(a[source] * pair[0][source], b[sink] * pair[1][sink])
-
-    from_g, from_f = map(_finite, costs.minima(f, g))
+    f, g = _bounded(f, costs.largest), _bounded(g, costs.largest)
+    from_g, from_f = map(_finite, costs.minima(_massive(f, a), _massive(g, b)))
     pair = from_g, g
     # How far g and f may be below f^c and above g^c. A second transform adds no more than this.
-    loose = np.maximum(from_f[sink] - g[sink], 0.0)
-    apart = max(0.0, float(np.max(f - from_g)), float(np.max(g - from_f)))
-    gain = total(b[sink] * loose) + apart * float(a.sum())
-    size = total(a[source] * np.abs(from_g[source]), b[sink] * np.abs(g[sink]))
-    if gain > _ROUNDING * size or max(apart, float(loose.max())) > _ROUNDING * costs.largest:
-        from_f, from_g = np.where(sink, from_f, -np.inf), np.where(source, from_g, -np.inf)
-        second_f, second_g = map(_finite, costs.minima(from_g, from_f))
-        pair = max((second_f, from_f), (pair[0], second_g), key=value)
+    below = np.maximum(from_f - g, 0.0, where=b > 0, out=np.zeros_like(g))
+    above = np.maximum(f - from_g, 0.0, where=a > 0, out=np.zeros_like(f))
+    apart = max(float(above.max()), float(np.max(g - from_f, where=b > 0, initial=0.0)))
+    gain = total(b * below) + apart * float(a.sum())
+    size = total(a * np.abs(from_g), b * np.abs(g))
+    if gain > _ROUNDING * size or max(apart, float(below.max())) > _ROUNDING * costs.largest:
+        second = costs.minima(_massive(from_g, a), _massive(from_f, b))
+        second_f, second_g = map(_finite, second)
+        pairs = (second_f, from_f), (from_g, second_g)
+        pair = max(pairs, key=lambda pair: total(a * pair[0], b * pair[1]))
 
+    shift = (total(b * pair[1]) - total(a * pair[0])) / (2 * float(a.sum()))
+    f, g = pair[0] + shift, pair[1] - shift
     # f is tight against the columns with mass, whatever the mass of its row. g follows.
-    shift = (total(b[sink] * pair[1][sink]) - total(a[source] * pair[0][source])) / (
-        2 * float(a.sum())
-    )
-    f = pair[0] + shift
-    g = pair[1] - shift
-    if not sink.all():
-        g = np.where(sink, g, _finite(costs.column_minima(f)))
+    if not b.all():
+        g = np.where(b > 0, g, _finite(costs.column_minima(f)))
     return f, g
 
 
 def _marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
-    """Return the mass at every atom less its weight."""
-    # Each share is compared with the average, so that many small ones leave no roundings of
-    # their sum behind.
-    shares = np.bincount(atoms, minlength=weights.size)
-    average = weights / np.maximum(shares, 1)
-    error = np.bincount(atoms, mass - average[atoms], weights.size)
-    return np.where(shares > 0, error, -weights)
+    """Return the mass at every atom less its weight; the mass of all is about 1."""
+    # Multiples of 2**-52, whose sums are exact, and so little more that its sums may be rounded:
+    # what a hundred thousand small shares add up to at an atom keeps its last digit.
+    coarse = (mass + 1.0) - 1.0
+    of_coarse = np.bincount(atoms, coarse, weights.size)
+    of_fine = np.bincount(atoms, mass - coarse, weights.size)
+    error: Vector = (of_coarse - weights) + of_fine
+    return error
 
 
 def total(*terms: Vector) -> float:
     """Return the sum of all terms, exactly rounded where they are not very many."""
-    every = np.concatenate(terms)
-    if every.size > _MANY:
-        # Short enough that a plain sum keeps its digits.
-        blocks = np.arange(0, every.size, _BLOCK)
-        every = np.add.reduceat(every, blocks)
-    return math.fsum(every.tolist())
+    return math.fsum(chain.from_iterable(map(_in_blocks, terms)))
+
+
+def _in_blocks(terms: Vector) -> list[float]:
+    """Return numbers with the same sum, not very many."""
+    if terms.size > _MANY:
+        terms = np.add.reduceat(terms, np.arange(0, terms.size, _BLOCK))
+    numbers: list[float] = terms.tolist()
+    return numbers
+
+
+def _massive(potential: Vector, weights: Vector) -> Vector:
+    """Return −inf for an atom without mass: it takes part in no minimum."""
+    return potential if weights.all() else np.where(weights > 0, potential, -np.inf)
 
 
 def _bounded(potential: Vector, largest: float) -> Vector:
     # Potentials that dwarf every cost hold no digit of any; differences need to stay finite.
     limit = math.ldexp(min(largest, 2.0**920), 100)
-    return np.clip(potential, -limit, limit)
+    bounded: Vector = np.clip(potential, -limit, limit)
+    return bounded
 
 
 def _finite(potential: Vector) -> Vector:

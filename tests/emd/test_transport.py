@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -52,6 +53,13 @@ def test_many_small_shares_are_added_up_exactly():
     t = emd.certify([0.7], share[0], cost, share, [0], np.zeros(m), method="the only plan")
     assert t.primal_residual <= 1e-15
     assert abs(t.gap) <= 1e-15
+
+
+def test_unequal_shares_are_added_up_exactly(rng):
+    share = np.sort(rng.random(100_000) ** 8)
+    cost, g = np.ones((1, share.size)), np.zeros(share.size)
+    t = emd.certify([math.fsum(share)], share, cost, share[None], [0], g, method="the only plan")
+    assert t.primal_residual <= 3e-16
 
 
 def test_negative_entries_count():
