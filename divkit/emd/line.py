@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.emd import line_matching, problem, staircase
-from divkit.emd.answer import Indices, Vector
+from divkit.emd import problem, staircase
+from divkit.emd.answer import Vector
 from divkit.emd.line_costs import COMPILED, LineCosts, both
 from divkit.emd.transport import Transport, certificate
 
@@ -21,6 +21,7 @@ _LARGEST = 2.0**1000
 # Points of a function h at which its convexity is checked, and what is rounding there.
 _SAMPLE = 257
 _CONVEX = 1e-12
+_ATOMS = "point of `x`", "point of `y`"
 
 
 def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Transport:
@@ -82,14 +83,12 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     x, y = _points("x", x), _points("y", y)
     power = None if callable(p) else _power(p)
     h = _checked(p) if power is None else _absolute_power(power)
-    if a is None and b is None and x.size == y.size >= COMPILED and power is not None:
-        costs = LineCosts(*both(np.sort, x, y), h, power)
-        _require_range(costs, x, y)
-        matched = line_matching.solve(costs, power, x.copy(), y.copy())
-        if matched is not None:
-            return matched
+    if power is not None and x.size + y.size >= COMPILED:
+        t = _many(x, y, a, b, h, power)
+        if t is not None:
+            return t
     uniform = a is None and b is None
-    a, b = problem.weights(a, b, (x.size, y.size), ("point of `x`", "point of `y`"))
+    a, b = problem.weights(a, b, (x.size, y.size), _ATOMS)
     x_order, y_order = both(np.argsort, x, y)
     costs = LineCosts(x[x_order], y[y_order], h, power)
     _require_range(costs, x, y)
@@ -98,18 +97,46 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
         _require_convex(costs)
     a, b = a[x_order], b[y_order]
     source, sink = np.flatnonzero(a), np.flatnonzero(b)
-    rows, columns, mass = _staircase(a[source], b[sink], uniform)
-    rows, columns = source[rows], sink[columns]
+    a_parts, b_parts, part = _equal_parts(a.size, b.size) if uniform else (a[source], b[sink], 1.0)
+    cells = source.size + sink.size - 1
+    down, mass = np.empty(cells - 1, np.bool_), np.empty(cells)
+    _run("north_west", (a_parts, b_parts), (down, mass))
+    rows, columns = staircase.cells(down)
+    rows, columns, mass = source[rows], sink[columns], part * mass
+    f_carried, g_carried = np.empty(source.size), np.empty(sink.size)
+    _run("potentials", (down, costs.at(rows, columns)), (f_carried, g_carried))
     f, g = np.zeros(x.size), np.zeros(y.size)
-    f[source], g[sink] = staircase.potentials(rows, columns, costs.at(rows, columns))
-    carried = mass > 0
-    rows, columns, mass = rows[carried], columns[carried], mass[carried]
-    t = certificate(
-        a, b, costs, _coo(mass, rows, columns, costs.shape), f, g, method="line", iterations=None
-    )
+    f[source], g[sink] = f_carried, g_carried
+    ordered = staircase.plan(np.arange(x.size), np.arange(y.size), rows, columns, mass)
+    t = certificate(a, b, costs, ordered, f, g, method="line", iterations=None)
     f[x_order], g[y_order] = t.f, t.g
-    plan = partial(_csr, mass, x_order[rows], y_order[columns], costs.shape)
+    plan = partial(staircase.plan, x_order, y_order, rows, columns, mass)
     return replace(t, _plan=plan, _potentials=(f, g))
+
+
+def _many(
+    x: Vector, y: Vector, a: Any, b: Any, h: Callable[[Any], Vector], p: float
+) -> Transport | None:
+    """Return the answer in compiled loops, None if that takes more care."""
+    from divkit.emd import line_many
+
+    if a is None and b is None:
+        costs = LineCosts(*both(np.sort, x, y), h, p)
+        _require_range(costs, x, y)
+        # The order is found when it is asked for, whatever the caller's arrays hold by then.
+        orders = partial(both, np.argsort, x.copy(), y.copy())
+        if x.size == y.size:
+            return line_many.matched(costs, p, orders)
+        return line_many.weighted(costs, p, *_equal_parts(x.size, y.size), orders)
+    a, b = problem.weights(a, b, (x.size, y.size), _ATOMS)
+    if not (a.all() and b.all()):
+        return None
+    x_order, y_order = both(np.argsort, x, y)
+    costs = LineCosts(x[x_order], y[y_order], h, p)
+    _require_range(costs, x, y)
+    problem.require_range(a, costs.largest)
+    orders = partial(tuple, (x_order, y_order))
+    return line_many.weighted(costs, p, a[x_order], b[y_order], 1.0, orders)
 
 
 def _points(name: str, x: Any) -> Vector:
@@ -185,33 +212,25 @@ def _require_convex(costs: LineCosts) -> None:
         )
 
 
-def _staircase(a: Vector, b: Vector, uniform: bool) -> tuple[Indices, Indices, Vector]:
-    """Return the cells of the plan that serves positive weights in order."""
-    unit = 1.0
-    lcm = math.lcm(a.size, b.size)
-    if uniform and lcm < 2**53:
-        # Whole numbers, so that weights which meet at the same point do so exactly.
-        a, b = np.full(a.size, lcm / a.size), np.full(b.size, lcm / b.size)
-        unit = 1 / lcm
-    cells = a.size + b.size - 1
-    if cells < COMPILED:
-        lists: tuple[list[Any], ...] = [0] * cells, [0] * cells, [0.0] * cells
-        staircase.north_west(a.tolist(), b.tolist(), *lists)
-        rows, columns, mass = map(np.array, lists)
-    else:
+def _equal_parts(n: int, m: int) -> tuple[Vector, Vector, float]:
+    """Return the weights 1/n and 1/m in multiples of a number, and that number."""
+    parts = math.lcm(n, m)
+    if parts >= 2**53:
+        return np.full(n, 1 / n), np.full(m, 1 / m), 1.0
+    # Whole numbers times a power of two, so that weights which meet at a point do so exactly.
+    unit = 0.5 ** parts.bit_length()
+    return np.full(n, parts // n * unit), np.full(m, parts // m * unit), 1 / (parts * unit)
+
+
+def _run(loop: str, given: tuple[Any, ...], found: tuple[Any, ...]) -> None:
+    """Call a loop of `staircase`; for many cells the compiled one."""
+    if len(given[0]) + len(given[1]) >= COMPILED:
         from divkit.emd import line_loops
 
-        rows, columns = np.empty((2, cells), dtype=np.intp)
-        mass = np.empty(cells)
-        line_loops.north_west(a, b, rows, columns, mass)
-    return rows, columns, mass * unit
-
-
-def _coo(mass: Vector, rows: Indices, columns: Indices, shape: tuple[int, int]) -> Any:
-    from scipy.sparse import coo_array
-
-    return coo_array((mass, (rows, columns)), shape=shape)
-
-
-def _csr(mass: Vector, rows: Indices, columns: Indices, shape: tuple[int, int]) -> Any:
-    return _coo(mass, rows, columns, shape).tocsr()
+        getattr(line_loops, loop)(*given, *found)
+        return
+    # Entries of lists are quicker than those of arrays, one by one.
+    lists = [x.tolist() for x in found]
+    getattr(staircase, loop)(*(x.tolist() for x in given), *lists)
+    for x, values in zip(found, lists, strict=True):
+        x[:] = values

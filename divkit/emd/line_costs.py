@@ -21,7 +21,7 @@ from divkit.emd.answer import Indices, Vector
 
 # Points from which on compiled loops are worth loading.
 COMPILED = 1 << 12
-# Rows between those that are found first, in a row; the rest in blocks, in threads.
+# How far apart the rows are that are found first; those in between follow in blocks, in threads.
 _ROWS = 1 << 10
 _PER_THREAD = 1 << 16
 
@@ -126,10 +126,14 @@ def _power_minima(x: Vector, y: Vector, g: Vector, p: float) -> Vector:
     n, last = x.size, y.size - 1
     columns, minima = np.empty(n, dtype=np.intp), np.empty(n)
     first = np.arange(0, n, _ROWS)
+    kept = np.empty(first.size, dtype=np.intp)
+    kept = kept[: line_loops.reduce(x[first], y, g, p, kept)]
     of_first, least = np.empty(first.size, dtype=np.intp), np.empty(first.size)
-    line_loops.bisect(x[first], y, g, p, 0, first.size, 0, last, of_first, least)
-    columns[first], minima[first] = of_first, least
-    limits = np.append(of_first, last)
+    line_loops.bisect(
+        x[first], y[kept], g[kept], p, 0, first.size, 0, kept.size - 1, of_first, least
+    )
+    columns[first], minima[first] = kept[of_first], least
+    limits = np.append(columns[first], last)
 
     def blocks(start: int, stop: int) -> None:
         for k in range(start, stop):

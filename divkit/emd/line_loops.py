@@ -15,10 +15,15 @@ BLOCK = 128
 # The columns of `sums`, a row a block.
 COST, SLACK, F, G, SUMS = range(5)
 
-north_west = numba.njit(cache=True, nogil=True, error_model="numpy")(staircase.north_west)
+# Where nothing is said of fast mathematics, a function inherits it from the first caller that has
+# it compiled, and the compensated sums below would come to nothing.
+_exact = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
+
+north_west = _exact(staircase.north_west)
+potentials = _exact(staircase.potentials)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@_exact
 def pair_potentials(x, y, p, start, stop, f, g, sums):
     """Set the potentials for the costs |x − y|^p that are tight on the pairs (i, i), (i + 1, i).
 
@@ -57,7 +62,7 @@ def pair_potentials(x, y, p, start, stop, f, g, sums):
     return high + low
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
 def measure_pairs(x, y, f, g, start, stop, sums):
     """Measure potentials for the costs |x − y| on the pairs (i, i) and (i + 1, i).
 
@@ -101,7 +106,90 @@ def measure_pairs(x, y, f, g, start, stop, sums):
     return most_f, most_g, drift, loosest
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@_exact
+def power_potentials(x, y, p, down, f, g):
+    """Set the potentials for the costs |x − y|^p that are tight along a staircase, f[0] = 0."""
+    i, f_high, f_low = 0, 0.0, 0.0
+    across = x[0] - y[0]
+    j, g_high, g_low = 0, abs(across) ** p, 0.0
+    f[0], g[0] = f_high, g_high
+    for k in range(down.size):
+        if down[k]:
+            i += 1
+            between = x[i] - x[i - 1]
+        else:
+            j += 1
+            between = y[j - 1] - y[j]
+        further = x[i] - y[j]
+        # |further|^p − |across|^p, where possible without cancellation.
+        if p == 1.0 and min(across, further) >= 0.0:
+            change = between
+        elif p == 1.0 and max(across, further) <= 0.0:
+            change = -between
+        elif p == 2.0:
+            change = between * (across + further)
+        else:
+            change = abs(further) ** p - abs(across) ** p
+        across = further
+        before = f_high if down[k] else g_high
+        after = before + change
+        of_change = after - before
+        lost = (before - (after - of_change)) + (change - of_change)
+        if down[k]:
+            f_high, f_low = after, f_low + lost
+            f[i] = f_high + f_low
+        else:
+            g_high, g_low = after, g_low + lost
+            g[j] = g_high + g_low
+
+
+@_exact
+def measure_staircase(x, y, a, b, p, down, mass, f, g, sums):
+    """Measure a plan and potentials for the costs |x − y|^p along a staircase.
+
+    Returns
+    -------
+    most_f, most_g, loosest : float
+        As from `measure_pairs`, for p = 1.
+    error : float
+        The largest difference between a marginal and its weight.
+    """
+    i, f_drift, most_f = 0, 0.0, 0.0
+    j, g_drift, most_g = 0, 0.0, -np.inf
+    loosest = error = 0.0
+    served, served_rest, taken, taken_rest = 0.0, 0.0, 0.0, 0.0
+    for first in range(0, mass.size, BLOCK):
+        cost_sum = slack_sum = 0.0
+        for k in range(first, min(first + BLOCK, mass.size)):
+            below = k > 0 and down[k - 1]
+            if below:
+                error = max(error, abs(served - a[i] + served_rest))
+                served, served_rest = 0.0, 0.0
+                i += 1
+            elif k > 0:
+                error = max(error, abs(taken - b[j] + taken_rest))
+                taken, taken_rest = 0.0, 0.0
+                j += 1
+            cost, slack = _cost_and_slack(x[i], y[j], p, f[i], g[j])
+            if below:
+                f_drift = -slack - g_drift
+                most_f = max(most_f, f_drift)
+            else:
+                g_drift = -slack - f_drift
+                most_g = max(most_g, g_drift)
+            loosest = max(loosest, abs(slack))
+            cost_sum += mass[k] * cost
+            slack_sum += mass[k] * slack
+            served, rest = _difference(served, -mass[k])
+            served_rest += rest
+            taken, rest = _difference(taken, -mass[k])
+            taken_rest += rest
+        sums[first // BLOCK, COST], sums[first // BLOCK, SLACK] = cost_sum, slack_sum
+    error = max(error, max(abs(served - a[i] + served_rest), abs(taken - b[j] + taken_rest)))
+    return most_f, most_g, loosest, error
+
+
+@_exact
 def _slacks(x, y, f, g, slack):
     """Set |x − y| − f − g; the roundings of the differences are added at the end."""
     for i in range(slack.size):
@@ -112,7 +200,22 @@ def _slacks(x, y, f, g, slack):
         slack[i] = second + (rest + first_rest + second_rest)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@_exact
+def _cost_and_slack(x, y, p, f, g):
+    """Return |x − y|^p and |x − y|^p − f − g, the latter without a rounding if p = 1."""
+    across, rest = _difference(x, y)
+    distance = abs(across)
+    cost = distance if p == 1.0 else distance * distance if p == 2.0 else distance**p
+    if p != 1.0:
+        rest = 0.0
+    elif across < 0.0:
+        rest = -rest
+    first, first_rest = _difference(cost, f)
+    second, second_rest = _difference(first, g)
+    return cost, second + (rest + first_rest + second_rest)
+
+
+@_exact
 def _difference(s, t):
     """Return s − t as a rounded number and what is missing (Knuth's two-sum)."""
     difference = s - t
@@ -120,7 +223,27 @@ def _difference(s, t):
     return difference, (s - (difference - of_t)) - (t + of_t)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@_exact
+def reduce(x, y, g, p, columns):
+    """Keep the columns that may hold the minimum of |x_i − y_j|^p − g_j in some row.
+
+    Returned is their number, which is at most that of the rows: the first step of SMAWK
+    (Aggarwal et al. 1987, "Geometric applications of a matrix-searching algorithm").
+    """
+    kept = 0
+    for j in range(y.size):
+        while kept > 0:
+            i, k = kept - 1, columns[kept - 1]
+            if abs(x[i] - y[k]) ** p - g[k] <= abs(x[i] - y[j]) ** p - g[j]:
+                break
+            kept -= 1
+        if kept < x.size:
+            columns[kept] = j
+            kept += 1
+    return kept
+
+
+@_exact
 def bisect(x, y, g, p, start, stop, lower, upper, columns, minima):
     """Find the minima of |x_i − y_j|^p − g_j for rows `start` to `stop`, and their columns.
 

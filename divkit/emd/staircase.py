@@ -1,4 +1,10 @@
-"""The plan that serves sources and sinks in their order, and potentials tight along it."""
+"""The plan that serves sources and sinks in their order, and potentials tight along it.
+
+The cells of that plan form a staircase from (0, 0) to (n − 1, m − 1), n + m − 1 in all: each step
+goes down to the next row or right to the next column, which an array of n + m − 2 booleans
+tells. The functions are plain loops: for lists as they are, compiled (`divkit.emd.line_loops`)
+for arrays.
+"""
 
 from __future__ import annotations
 
@@ -9,45 +15,72 @@ import numpy as np
 from divkit.emd.answer import Indices, Vector
 
 
-def north_west(a: Any, b: Any, rows: Any, columns: Any, mass: Any) -> None:
-    """Fill in the n + m − 1 cells of the staircase from (0, 0) to (n − 1, m − 1), and their mass.
+def cells(down: Any) -> tuple[Indices, Indices]:
+    """Return the rows and the columns of the cells."""
+    rows = np.append(0, np.cumsum(down))
+    return rows, np.arange(rows.size) - rows
 
-    It is the plan of the north-west corner rule (Peyré and Cuturi 2019, section 3.4.2), with the
-    cells of mass 0 that connect it. Each step goes on in a row or in a column. Plain loops over
-    anything that has entries: for lists as it is, compiled for arrays.
+
+def plan(x_order: Indices, y_order: Indices, rows: Indices, columns: Indices, mass: Vector) -> Any:
+    """Return a csr_array with the mass of sorted cells at the places their points have."""
+    from scipy.sparse import coo_array
+
+    carried = mass > 0
+    if not carried.all():
+        rows, columns, mass = rows[carried], columns[carried], mass[carried]
+    shape = x_order.size, y_order.size
+    return coo_array((mass, (x_order[rows], y_order[columns])), shape=shape).tocsr()
+
+
+def north_west(a: Any, b: Any, down: Any, mass: Any) -> None:
+    """Fill in the staircase of the north-west corner rule and the mass of its cells.
+
+    Cells of mass 0 are among them where a source and a sink are served at once (Peyré and Cuturi
+    2019, section 3.4.2).
     """
     n, m = len(a), len(b)
-    i, j = 0, 0
-    supply, demand = a[0], b[0]
-    # What roundings take from the side that is served in parts: a thousand parts would show.
-    rest, in_parts = 0.0, 0
-    for k in range(n + m - 1):
+    i, j, supply, demand = 0, 0, a[0], b[0]
+    # What roundings take from the side that is served in parts, the sink's if in_parts: a
+    # thousand parts would show.
+    rest, in_parts = 0.0, False
+    for k in range(n + m - 2):
         # The last source serves whatever sinks are left, and the last sink takes what is left:
         # the masses agree but for rounding.
-        moved = demand if i == n - 1 else supply if j == m - 1 else min(supply, demand)
-        rows[k], columns[k], mass[k] = i, j, moved
-        down = i < n - 1 and (supply <= demand or j == m - 1)
-        whole = demand if down else supply
+        step = i < n - 1 and (supply <= demand or j == m - 1)
+        moved = supply if step else demand
+        whole = demand if step else supply
+        down[k], mass[k] = step, moved
         left = whole - moved
-        side = 1 if down else -1
-        rest = (whole - left) - moved + (rest if side == in_parts else 0.0)
-        in_parts = side
-        whole = left + rest
-        rest += left - whole
-        if down:
+        rest = (whole - left) - moved + (rest if step == in_parts else 0.0)
+        whole = max(left + rest, 0.0)
+        rest, in_parts = left - whole + rest, step
+        if step:
             i, demand = i + 1, whole
             supply = a[i]
-        elif j < m - 1:
+        else:
             j, supply = j + 1, whole
             demand = b[j]
+    mass[n + m - 2] = supply if in_parts else demand
 
 
-def potentials(rows: Indices, columns: Indices, cost: Vector) -> tuple[Vector, Vector]:
-    """Return the potentials with f_0 = 0 and f_i + g_j = cost on every cell of a staircase."""
-    # A step to the next row changes only f, a step to the next column only g. Long doubles keep
-    # the roundings of many steps from adding up, where there are such.
-    step = np.diff(cost)
-    down = np.diff(rows) > 0
-    f = np.cumsum(np.append(0.0, step[down]), dtype=np.longdouble)
-    g = np.cumsum(np.append(cost[0], step[~down]), dtype=np.longdouble)
-    return f.astype(np.float64), g.astype(np.float64)
+def potentials(down: Any, cost: Any, f: Any, g: Any) -> None:
+    """Fill in the potentials with f_0 = 0 and f_i + g_j = cost on every cell.
+
+    A step down changes only f, a step to the right only g.
+    """
+    # Each is the sum of two numbers: one would collect a rounding at every step.
+    i, f_high, f_low = 0, 0.0, 0.0
+    j, g_high, g_low = 0, cost[0], 0.0
+    f[0], g[0] = f_high, g_high
+    for k in range(len(down)):
+        change = cost[k + 1] - cost[k]
+        before = f_high if down[k] else g_high
+        after = before + change
+        of_change = after - before
+        lost = (before - (after - of_change)) + (change - of_change)
+        if down[k]:
+            i, f_high, f_low = i + 1, after, f_low + lost
+            f[i] = f_high + f_low
+        else:
+            j, g_high, g_low = j + 1, after, g_low + lost
+            g[j] = g_high + g_low

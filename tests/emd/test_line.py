@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import wasserstein_distance
 
 from divkit import _threads, emd
-from divkit.emd import line, line_costs, line_matching
+from divkit.emd import line, line_costs, line_loops, line_many, staircase
 from divkit.emd.line_costs import LineCosts
 from divkit.testing.distributions import distributions
 from divkit.testing.problems import point_clouds
@@ -240,7 +240,7 @@ def test_stretches_in_threads_join(rng, monkeypatch, p):
         monkeypatch.setattr(module, "COMPILED", 2)
     x, y = rng.normal(size=1000), rng.normal(size=1000) + 0.1
     alone = emd.solve_line(x, y, p=p)
-    for module in (line_costs, line_matching):
+    for module in (line_costs, line_many):
         monkeypatch.setattr(module, "_PER_THREAD", 1)
     monkeypatch.setattr(_threads, "available", lambda: 3)
     together = emd.solve_line(x, y, p=p)
@@ -252,14 +252,21 @@ def test_stretches_in_threads_join(rng, monkeypatch, p):
 def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
     monkeypatch.setattr(line, "COMPILED", 2)
     x, y = rng.normal(size=300), rng.normal(size=300)
-    pairs = line_matching._potentials
+    pairs = line_many._pair_potentials
 
     def rough(costs, p):
         f, g = pairs(costs, p)
         return f + 1e-3 * rng.random(f.size), g
 
-    monkeypatch.setattr(line_matching, "_potentials", rough)
+    monkeypatch.setattr(line_many, "_pair_potentials", rough)
     require_optimal(emd.solve_line(x, y), x, y)
+    # No potentials pass: with weights the careful way gives the same answer.
+    a = rng.dirichlet(np.ones(300))
+    quick = emd.solve_line(x, y, a)
+    monkeypatch.setattr(line_many, "_ROUNDING", -1.0)
+    careful = emd.solve_line(x, y, a)
+    assert careful.value == pytest.approx(quick.value, rel=1e-14)
+    require_optimal(careful, x, y, a)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -268,20 +275,54 @@ def test_the_measured_violation_covers_all_pairs(n, seed, noise):
     rng = np.random.default_rng(seed)
     x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=n) + 0.3)
     c = LineCosts(x, y, np.abs, 1.0)
-    f, g = line_matching._potentials(c, 1.0)
+    f, g = line_many._pair_potentials(c, 1.0)
     f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=n)
-    measured = line_matching._measure_distance(c, f, g)
+    measured = line_many._measure_distances(c, f, g)
     M = costs(x, y, 1)
     assert measured.violation >= np.max(f[:, None] + g - M) - 1e-15 * M.max()
     slack = np.diagonal(M) - f - g
     crossing = np.abs(x[1:] - y[:-1]) - f[1:] - g[:-1]
     loosest = np.abs(np.append(slack, crossing)).max()
     assert measured.loosest == pytest.approx(loosest, abs=1e-15 * M.max())
-    assert measured.cost == pytest.approx(np.diagonal(M).sum(), rel=1e-14)
-    assert measured.slack == pytest.approx(slack.sum(), abs=1e-14 * n * M.max())
-    assert measured.dual == pytest.approx(f.sum() + g.sum(), abs=1e-14 * n * M.max())
+    assert measured.value == pytest.approx(np.diagonal(M).mean(), rel=1e-14)
+    assert measured.gap == pytest.approx(slack.mean(), abs=1e-14 * M.max())
+    assert measured.dual_value == pytest.approx(f.mean() + g.mean(), abs=1e-14 * M.max())
     if noise == 0.0:
         assert measured.violation <= 1e-15 * M.max()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 1e-3, 1.0]),
+)
+def test_the_measure_along_a_staircase_covers_all_pairs(n, m, seed, noise):
+    rng = np.random.default_rng(seed)
+    x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=m) + 0.3)
+    a, b = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))
+    down, mass = np.empty(n + m - 2, np.bool_), np.empty(n + m - 1)
+    line_loops.north_west(a, b, down, mass)
+    f, g = np.empty(n), np.empty(m)
+    line_loops.power_potentials(x, y, 1.0, down, f, g)
+    f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=m)
+    mass *= 1 + noise * rng.random(mass.size)
+    sums = np.empty((-(-mass.size // line_loops.BLOCK), line_loops.SUMS))
+    most_f, most_g, loosest, error = line_loops.measure_staircase(
+        x, y, a, b, 1.0, down, mass, f, g, sums
+    )
+    M, (rows, columns) = costs(x, y, 1), staircase.cells(down)
+    unit = M.max()
+    assert most_f + most_g >= np.max(f[:, None] + g - M) - 1e-15 * unit
+    slack = M[rows, columns] - f[rows] - g[columns]
+    assert loosest == pytest.approx(np.abs(slack).max(), abs=1e-15 * unit)
+    assert sums[:, line_loops.COST].sum() == pytest.approx(float(mass @ M[rows, columns]))
+    assert sums[:, line_loops.SLACK].sum() == pytest.approx(float(mass @ slack), abs=1e-14 * unit)
+    wrong = np.append(np.bincount(rows, mass) - a, np.bincount(columns, mass) - b)
+    assert error == pytest.approx(np.abs(wrong).max(), abs=1e-15)
+    if noise == 0.0:
+        assert most_f + most_g <= 1e-15 * unit
 
 
 # --- minima without a matrix ---
