@@ -55,7 +55,14 @@ class Pricing(Protocol):
         """
 
 
-def solve(a: Vector, b: Vector, pricing: Pricing, g: Vector, limit: int | None = None) -> Answer:
+def solve(
+    a: Vector,
+    b: Vector,
+    pricing: Pricing,
+    g: Vector,
+    limit: int | None = None,
+    first: tuple[Indices, Indices] | None = None,
+) -> Answer:
     """Return an optimal plan with its potentials.
 
     Parameters
@@ -68,6 +75,8 @@ def solve(a: Vector, b: Vector, pricing: Pricing, g: Vector, limit: int | None =
         Potentials to start from, finite.
     limit : int, optional
         The largest number of pivots.
+    first : pair of arrays of int, optional
+        Rows and columns of allowed pairs to ship along before all others, in this order.
 
     Raises
     ------
@@ -79,7 +88,11 @@ def solve(a: Vector, b: Vector, pricing: Pricing, g: Vector, limit: int | None =
     n = a.size
     f, rows, columns = pricing.shortlist(g, SHORTLIST, TIE)
     f = np.where(np.isfinite(f), f, 0.0)
-    simplex = _started(a, b, pricing, f, g, rows, columns, limit)
+    leading = 0
+    if first is not None:
+        leading = first[0].size
+        rows, columns = np.concatenate([first[0], rows]), np.concatenate([first[1], columns])
+    simplex = _started(a, b, pricing, f, g, rows, columns, leading, limit)
     _place(simplex, pricing, f, g)
     rounds = 0
     while True:
@@ -110,16 +123,21 @@ def _started(
     g: Vector,
     rows: Indices,
     columns: Indices,
+    leading: int,
     limit: int | None,
 ) -> NetworkSimplex:
-    """Return a simplex whose costs are reduced by `f` and `g`: small numbers have more digits."""
+    """Return a simplex whose costs are reduced by `f` and `g`: small numbers have more digits.
+
+    Its forest ships along the `leading` pairs in their order, then along the cheapest.
+    """
     n = a.size
     costs = pricing.at(rows, columns)
     reduced = costs - f[rows] - g[columns]
     supply = np.concatenate([a, -b])
     excess = supply.copy()
     tails, heads = rows.astype(np.uint32), (columns + n).astype(np.uint32)
-    basic = ship(np.argsort(reduced + TIE * costs), tails, heads, excess)
+    order = leading + np.argsort((reduced + TIE * costs)[leading:])
+    basic = ship(np.concatenate([np.arange(leading), order]), tails, heads, excess)
     more_rows, more_columns = _matched(pricing, g, excess[:n], -excess[n:])
     more = pricing.at(more_rows, more_columns) - f[more_rows] - g[more_columns]
     return NetworkSimplex(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from divkit import _threads
 from divkit.emd import candidates, coarse, columns
 from divkit.emd.answer import Answer, Indices, Matrix, NoPlanError, Vector
+from divkit.emd.warm import Start
 
 # Up to so many atoms a side the costs tell enough of a start by themselves.
 _SMALL = 400
@@ -24,7 +25,13 @@ _WIDTH = 256
 _PER_THREAD = 1 << 20
 
 
-def solve(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> Answer:
+def solve(
+    a: Vector,
+    b: Vector,
+    M: NDArray[Any],
+    limit: int | None = None,
+    start: Start | None = None,
+) -> Answer:
     """Return an optimal plan with its potentials.
 
     Parameters
@@ -36,6 +43,8 @@ def solve(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> An
         contiguous in neither order is copied.
     limit : int, optional
         The largest number of pivots.
+    start : Start, optional
+        An answer to a similar problem; without it, a coarser problem is solved for one.
 
     Raises
     ------
@@ -45,13 +54,19 @@ def solve(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> An
         If the limit is reached.
     """
     if not M.flags.c_contiguous and M.flags.f_contiguous:
-        rows, cols, mass, f, g, pivots = solve(b, a, M.T, limit)
+        turned = None if start is None else start.turned()
+        rows, cols, mass, f, g, pivots = solve(b, a, M.T, limit, turned)
         return Answer(cols, rows, mass, g, f, pivots)
     sources, sinks = np.flatnonzero(a), np.flatnonzero(b)
     pricing = MatrixPricing(M, sources, sinks)
     a, b = a[sources], b[sinks]
-    g = _start(a, b, pricing)
-    answer = columns.solve(a, b, pricing, g, limit)
+    if start is None:
+        answer = columns.solve(a, b, pricing, _start(a, b, pricing), limit)
+    else:
+        start = start.among(sources, sinks)
+        allowed = np.isfinite(pricing.at(start.rows, start.columns))
+        pairs = start.rows[allowed], start.columns[allowed]
+        answer = columns.solve(a, b, pricing, start.g, limit, pairs)
     f, g = np.zeros(M.shape[0]), np.zeros(M.shape[1])
     f[sources], g[sinks] = answer.f, answer.g
     return answer._replace(rows=sources[answer.rows], columns=sinks[answer.columns], f=f, g=g)

@@ -46,7 +46,7 @@ def spanning(a: Vector, b: Vector, M: Matrix, answer: Answer) -> Forest:
         rows, columns, mass = _without_cycles(
             M, rows[keep], columns[keep], mass[keep], inside[keep]
         )
-    order, parent, tree = _rooted(n, m, rows, columns)
+    order, parent, tree = rooted(n, m, rows, columns)
     return Forest(rows, columns, mass, order, parent, tree)
 
 
@@ -149,9 +149,8 @@ def _path(flow: list[dict[int, float]], start: int, end: int) -> list[int] | Non
     return path[::-1]
 
 
-def _rooted(
-    n: int, m: int, rows: Indices, columns: Indices
-) -> tuple[list[int], list[int], Indices]:
+def rooted(n: int, m: int, rows: Indices, columns: Indices) -> tuple[list[int], list[int], Indices]:
+    """Return an order of the atoms, parents first, their parents (−1: none), and their trees."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order, connected_components
 
