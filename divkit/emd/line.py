@@ -63,8 +63,10 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     Notes
     -----
     The c-transforms that make and check potentials are exact here although they do not look at
-    all n·m pairs: the minima of c_ij − f_i move in order. Convexity of a function h cannot be
-    proven from its values; it is checked at 257 differences.
+    all n·m pairs: the minima of c_ij − f_i move in order. For many points and p = 1 or 2
+    `dual_residual` is a bound from above, in O(n + m): potentials that are tight wherever these
+    are nearly so would be feasible, and their distance is known without a rounding. Convexity of
+    a function h cannot be proven from its values; it is checked at 257 differences.
 
     References
     ----------

@@ -27,6 +27,8 @@ Orders = Callable[[], tuple[Indices, Indices]]
 _PER_THREAD = 1 << 10
 # How far potentials may be from feasible and tight, relative to the largest cost.
 _ROUNDING = 64 * np.finfo(np.float64).eps
+# Squares so small that what their rounding leaves may not be a number any more.
+_SMALLEST_SQUARE = 2.0**-900
 
 
 def matched(costs: LineCosts, p: float, orders: Orders) -> Transport | None:
@@ -47,7 +49,10 @@ def matched(costs: LineCosts, p: float, orders: Orders) -> Transport | None:
         None if the potentials have to be mended.
     """
     f, g = _pair_potentials(costs, p)
-    measured = _measure_distances(costs, f, g) if p == 1 else _measure_powers(costs, f, g)
+    if _slacks_are_exact(costs, p):
+        measured = _measure_pairs(costs, p, f, g)
+    else:
+        measured = _measure_all(costs, f, g)
     return _transport(costs, measured, _Sorted(orders, f, g, partial(_diagonal, f.size)))
 
 
@@ -71,11 +76,12 @@ def weighted(
     most_f, most_g, loosest, error = line_loops.measure_staircase(
         costs.x, costs.y, a, b, p, down, mass, f, g, sums
     )
+    exact = _slacks_are_exact(costs, p)
     measured = _Measured(
         value=unit * total(sums[:, line_loops.COST]),
         gap=unit * total(sums[:, line_loops.SLACK]),
         dual_value=unit * total(a * f, b * g),
-        violation=max(0.0, most_f + most_g) if p == 1 else largest_violation(costs, f, g),
+        violation=max(0.0, most_f + most_g) if exact else largest_violation(costs, f, g),
         loosest=loosest,
         primal_residual=error / whole,
     )
@@ -177,14 +183,19 @@ def _pair_potentials(costs: LineCosts, p: float) -> tuple[Vector, Vector]:
     return f, g
 
 
-def _measure_distances(costs: LineCosts, f: Vector, g: Vector) -> _Measured:
-    """Measure potentials for the costs |x − y| without going through other pairs."""
+def _slacks_are_exact(costs: LineCosts, p: float) -> bool:
+    """Tell whether slacks along a staircase say how far from feasible potentials are anywhere."""
+    return p == 1 or (p == 2 and costs.largest > _SMALLEST_SQUARE)
+
+
+def _measure_pairs(costs: LineCosts, p: float, f: Vector, g: Vector) -> _Measured:
+    """Measure potentials for the costs |x − y|^p, p = 1 or 2, without going through other pairs."""
     n = f.size
     sums = _sums(n)
     found: dict[int, tuple[float, float, float, float]] = {}
 
     def measure(start: int, stop: int) -> None:
-        found[start] = line_loops.measure_pairs(costs.x, costs.y, f, g, start, stop, sums)
+        found[start] = line_loops.measure_pairs(costs.x, costs.y, p, f, g, start, stop, sums)
 
     _in_stretches(measure, n)
     drift, most_f, most_g, loosest = 0.0, -np.inf, -np.inf, 0.0
@@ -198,7 +209,8 @@ def _measure_distances(costs: LineCosts, f: Vector, g: Vector) -> _Measured:
     )
 
 
-def _measure_powers(costs: LineCosts, f: Vector, g: Vector) -> _Measured:
+def _measure_all(costs: LineCosts, f: Vector, g: Vector) -> _Measured:
+    """Measure potentials by transforms of them."""
     n = f.size
     cost = costs.h(costs.x - costs.y)
     slack = cost - f - g

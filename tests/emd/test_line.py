@@ -166,6 +166,17 @@ def test_scales(loops, rng, mass, scale):
     )
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-130, 1e145])
+def test_scales_of_squares(loops, rng, scale):
+    x, y, a = rng.normal(size=20), rng.normal(size=20), rng.dirichlet(np.ones(20))
+    for weights in (None, a):
+        t = emd.solve_line(scale * x, scale * y, weights, p=2)
+        assert t.value / scale**2 == pytest.approx(
+            emd.solve_line(x, y, weights, p=2).value, rel=1e-13
+        )
+        require_optimal(t, scale * x, scale * y, weights, p=2)
+
+
 def test_far_from_the_origin(loops, rng):
     x, y = 1e9 + np.round(rng.random(40), 6), 1e9 + np.round(rng.random(40), 6)
     for p in (1, 2):
@@ -270,18 +281,23 @@ def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@given(st.integers(1, 400), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-3, 1.0]))
-def test_the_measured_violation_covers_all_pairs(n, seed, noise):
+@given(
+    st.integers(1, 400),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 1e-3, 1.0]),
+    st.sampled_from([1, 2]),
+)
+def test_the_measured_violation_covers_all_pairs(n, seed, noise, p):
     rng = np.random.default_rng(seed)
     x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=n) + 0.3)
-    c = LineCosts(x, y, np.abs, 1.0)
-    f, g = line_many._pair_potentials(c, 1.0)
+    c = LineCosts(x, y, line._absolute_power(p), float(p))
+    f, g = line_many._pair_potentials(c, float(p))
     f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=n)
-    measured = line_many._measure_distances(c, f, g)
-    M = costs(x, y, 1)
+    measured = line_many._measure_pairs(c, float(p), f, g)
+    M = costs(x, y, p)
     assert measured.violation >= np.max(f[:, None] + g - M) - 1e-15 * M.max()
     slack = np.diagonal(M) - f - g
-    crossing = np.abs(x[1:] - y[:-1]) - f[1:] - g[:-1]
+    crossing = np.abs(x[1:] - y[:-1]) ** p - f[1:] - g[:-1]
     loosest = np.abs(np.append(slack, crossing)).max()
     assert measured.loosest == pytest.approx(loosest, abs=1e-15 * M.max())
     assert measured.value == pytest.approx(np.diagonal(M).mean(), rel=1e-14)
@@ -297,22 +313,23 @@ def test_the_measured_violation_covers_all_pairs(n, seed, noise):
     st.integers(1, 60),
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.0, 1e-3, 1.0]),
+    st.sampled_from([1, 2]),
 )
-def test_the_measure_along_a_staircase_covers_all_pairs(n, m, seed, noise):
+def test_the_measure_along_a_staircase_covers_all_pairs(n, m, seed, noise, p):
     rng = np.random.default_rng(seed)
     x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=m) + 0.3)
     a, b = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))
     down, mass = np.empty(n + m - 2, np.bool_), np.empty(n + m - 1)
     line_loops.north_west(a, b, down, mass)
     f, g = np.empty(n), np.empty(m)
-    line_loops.power_potentials(x, y, 1.0, down, f, g)
+    line_loops.power_potentials(x, y, float(p), down, f, g)
     f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=m)
     mass *= 1 + noise * rng.random(mass.size)
     sums = np.empty((-(-mass.size // line_loops.BLOCK), line_loops.SUMS))
     most_f, most_g, loosest, error = line_loops.measure_staircase(
-        x, y, a, b, 1.0, down, mass, f, g, sums
+        x, y, a, b, float(p), down, mass, f, g, sums
     )
-    M, (rows, columns) = costs(x, y, 1), staircase.cells(down)
+    M, (rows, columns) = costs(x, y, p), staircase.cells(down)
     unit = M.max()
     assert most_f + most_g >= np.max(f[:, None] + g - M) - 1e-15 * unit
     slack = M[rows, columns] - f[rows] - g[columns]
