@@ -153,7 +153,7 @@ def certificate(
     violation = largest_violation(costs, f, g)
 
     cost, unit_f, unit_g = (np.ldexp(x, -cost_exponent) for x in (costs.at(rows, columns), f, g))
-    row_error, column_error = _marginal_error(rows, mass, a), _marginal_error(columns, mass, b)
+    row_error, column_error = marginal_error(rows, mass, a), marginal_error(columns, mass, b)
     wrong = [
         np.abs(row_error).max(),
         np.abs(column_error).max(),
@@ -211,7 +211,7 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
     return f, g
 
 
-def _marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
+def marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
     """Return the mass at every atom less its weight; the mass of all is about 1."""
     # Multiples of 2**-52, whose sums are exact, and so little more that its sums may be rounded:
     # what a hundred thousand small shares add up to at an atom keeps its last digit.
