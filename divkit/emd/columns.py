@@ -8,6 +8,7 @@ the last such answer, that it fails nowhere, certifies the plan (Dantzig and Wol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,6 +63,7 @@ def solve(
     g: Vector,
     limit: int | None = None,
     first: tuple[Indices, Indices] | None = None,
+    refine: Callable[..., tuple[Vector, Vector]] | None = None,
 ) -> Answer:
     """Return an optimal plan with its potentials.
 
@@ -77,17 +79,23 @@ def solve(
         The largest number of pivots.
     first : pair of arrays of int, optional
         Rows and columns of allowed pairs to ship along before all others, in this order.
+    refine : callable, optional
+        ``refine(rows, columns, costs, f, g)`` returns potentials that are closer to the optimum,
+        feasible or not, from the shortlist and those that it was made with.
 
     Raises
     ------
     NoPlanError
-        If no plan avoids the forbidden pairs.
+        If no plan avoids the forbidden pairs. Its arguments are rows that hold more mass than the
+        columns that they may reach, and these.
     ConvergenceError
         If the limit is reached.
     """
     n = a.size
     f, rows, columns = pricing.shortlist(g, SHORTLIST, TIE)
     f = np.where(np.isfinite(f), f, 0.0)
+    if refine is not None:
+        f, g = refine(rows, columns, pricing.at(rows, columns), f, g)
     leading = 0
     if first is not None:
         leading = first[0].size
@@ -181,6 +189,6 @@ def _place(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> N
             np.where(source, np.inf, -np.inf), np.where(sink, g, -np.inf), PER_ROW << rounds
         )
         if rows.size == 0:
-            raise NoPlanError
+            raise NoPlanError(np.flatnonzero(source), np.flatnonzero(~sink))
         simplex.add(rows, columns + n, pricing.at(rows, columns) - f[rows] - g[columns])
         rounds += 1

@@ -11,15 +11,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from divkit import _check
 from divkit.emd import feasibility, linear_program, pot, problem, warm
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
-from divkit.emd.costs import Costs, MatrixCosts
+from divkit.emd.costs import MatrixCosts
+from divkit.emd.exact import certified, check_limit, is_exact
 from divkit.emd.problem import Scaled
-from divkit.emd.refine import LARGEST_ERROR, LARGEST_ROUNDING, refine
-from divkit.emd.transport import Transport, certificate, total
+from divkit.emd.refine import refine
+from divkit.emd.transport import Transport
 from divkit.emd.warm import Start
 
 
@@ -37,8 +36,6 @@ _SOLVERS = {"simplex": _simplex, **_PRIMALS, "pot": pot.solve}
 
 # Up to so many atoms a side nothing is compiled, and nothing that compiles is loaded.
 _SMALL = 64
-# A gap that is accepted at once, of the cost of the plan.
-_SMALLEST_GAP = 1e-13
 
 
 def solve(
@@ -216,52 +213,34 @@ def _solve(
     start: Start | None = None,
 ) -> Transport:
     if max_iter is not None:
-        _check_limit(max_iter)
+        check_limit(max_iter)
     if solver is not None:
         if method != "cvxpy":
             raise ValueError(f"`solver` chooses cvxpy's solver, got it with method={method!r}")
         backend = partial(backend, solver=solver)
     if method == "simplex":
         with suppress(NoPlanError):
-            t = _certified(a, b, costs, _simplex(a, b, costs.M, max_iter, start), method)
-            if _is_exact(t, a, b, costs):
+            t = certified(a, b, costs, _simplex(a, b, costs.M, max_iter, start), method)
+            if is_exact(t, a, b, costs):
                 return t
     scaled = problem.scale(a, b, costs)
     answer = _answer(scaled, backend, max_iter, method)
-    return _certified(a, b, costs, scaled.unscaled(answer, costs.shape), method)
+    return certified(a, b, costs, scaled.unscaled(answer, costs.shape), method)
 
 
 def _solve_sparse(a: Any, b: Any, M: Any, max_iter: int | None) -> Transport:
     from divkit.emd import sparse  # compiled code
 
     if max_iter is not None:
-        _check_limit(max_iter)
+        check_limit(max_iter)
     a, b, costs = problem.read_sparse(a, b, M)
-    t = _certified(a, b, costs, sparse.solve(a, b, costs, max_iter), "simplex")
-    if not _is_exact(t, a, b, costs):
+    t = certified(a, b, costs, sparse.solve(a, b, costs, max_iter), "simplex")
+    if not is_exact(t, a, b, costs):
         raise ConvergenceError(
             f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
             "weights: reduce rows and columns of `M` by what their costs have in common"
         )
     return t
-
-
-def _certified(a: Vector, b: Vector, costs: Costs, answer: Answer, method: str) -> Transport:
-    from scipy.sparse import csr_array
-
-    plan = csr_array((answer.mass, (answer.rows, answer.columns)), shape=costs.shape)
-    return certificate(
-        a, b, costs, plan, answer.f, answer.g, method=method, iterations=answer.iterations
-    )
-
-
-def _is_exact(t: Transport, a: Vector, b: Vector, costs: Costs) -> bool:
-    """Return whether the gap is rounding, and no scaling can make it smaller."""
-    plan = t.plan.tocoo()
-    cost = total(plan.data * np.abs(costs.at(*plan.coords)))
-    size = total(a * np.abs(t.f), b * np.abs(t.g)) + cost
-    allowed = max(_SMALLEST_GAP * cost, LARGEST_ROUNDING * size)
-    return t.gap <= allowed and t.primal_residual <= LARGEST_ERROR
 
 
 def _answer(scaled: Scaled, backend: Backend, limit: int | None, method: str) -> Answer:
@@ -274,10 +253,3 @@ def _answer(scaled: Scaled, backend: Backend, limit: int | None, method: str) ->
     raise ConvergenceError(
         f"{method} found neither a plan nor a proof that there is none: try another method"
     )
-
-
-def _check_limit(max_iter: object) -> None:
-    if isinstance(max_iter, bool) or not isinstance(max_iter, (int, np.integer)):
-        raise TypeError(f"`max_iter` must be an integer or None, got {max_iter!r}")
-    if max_iter < 1:
-        raise ValueError(f"`max_iter` must be at least 1, got {max_iter}")
