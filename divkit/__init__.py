@@ -16,7 +16,7 @@ from divkit import fdiv as fdiv
 __version__ = "0.1.0"
 
 # Loaded on first use: they import more than a divergence needs.
-_LAZY = ("emd", "testing", "plot")
+_LAZY = ("emd", "gan", "testing", "plot")
 
 
 def __getattr__(name: str) -> ModuleType:

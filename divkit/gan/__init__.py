@@ -1,0 +1,14 @@
+"""Objectives of generative adversarial networks: what critic and generator minimise.
+
+Needs torch, and is the only part of divkit that does. Networks are the caller's.
+"""
+
+from divkit.gan.lipschitz import Clip as Clip
+from divkit.gan.lipschitz import GradientPenalty as GradientPenalty
+from divkit.gan.lipschitz import Lipschitz as Lipschitz
+from divkit.gan.lipschitz import SpectralNorm as SpectralNorm
+from divkit.gan.objective import FGAN as FGAN
+from divkit.gan.objective import WGAN as WGAN
+from divkit.gan.objective import MatchingAware as MatchingAware
+from divkit.gan.objective import Objective as Objective
+from divkit.gan.objective import matching_aware as matching_aware

@@ -1,0 +1,240 @@
+"""What keeps a critic Lipschitz: clipped weights, a penalty on its gradient, spectral norms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from divkit import _check
+
+Critic = Callable[[Tensor], Tensor]
+
+
+class Lipschitz:
+    """A way to keep a critic Lipschitz: three steps of training, each nothing by default."""
+
+    def prepare(self, critic: nn.Module) -> None:
+        """Change the critic once, before training."""
+
+    def __call__(self, critic: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        """Return what is added to the critic's loss, here 0."""
+        return x_real.new_zeros(())
+
+    def project(self, critic: nn.Module) -> None:
+        """Change the critic's weights in place, after each of its steps."""
+
+
+@dataclass(frozen=True)
+class Clip(Lipschitz):
+    """All weights of the critic in [−c, c], set there after each of its steps [1]_.
+
+    The constant it leaves the critic depends on the layers; gradients shrink or grow with c from
+    each layer to the next.
+
+    Parameters
+    ----------
+    c : float
+        The largest weight in size, positive.
+
+    References
+    ----------
+    .. [1] M. Arjovsky, S. Chintala, L. Bottou, "Wasserstein Generative Adversarial Networks",
+       ICML 2017, algorithm 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from divkit import gan
+    >>> critic = torch.nn.Linear(2, 1)
+    >>> gan.Clip(0.01).project(critic)
+    >>> bool(critic.weight.abs().max() <= 0.01)
+    True
+    """
+
+    c: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.c < math.inf:
+            raise ValueError(f"`c` must be positive and finite, got {self.c!r}")
+
+    @torch.no_grad()
+    def project(self, critic: nn.Module) -> None:
+        """Set every weight outside [−c, c] to the nearer end."""
+        for weight in critic.parameters():
+            weight.clamp_(-self.c, self.c)
+
+
+@dataclass(frozen=True)
+class GradientPenalty(Lipschitz):
+    r"""A penalty on the norm of the critic's gradient in its input, sample by sample.
+
+    .. math:: \lambda \, \mathbb{E} \, | \|\nabla_x v(x)\|_2 - 1 |^p
+       \quad \text{or, one-sided,} \quad \lambda \, \mathbb{E} \max(0, \|\nabla_x v(x)\|_2 - 1)^p
+
+    Call it, ``penalty(critic, x_real, x_fake)``, and add it to the critic's loss.
+
+    Parameters
+    ----------
+    weight : float
+        λ, at least 0.
+    one_sided : bool
+        Whether a norm below 1 is free.
+    power : float
+        p, at least 1: two-sided with 2 it is the published form [1]_.
+    at : {"between", "around", "real"}
+        Where the gradient is taken. ``"between"`` is a uniform point between a real and a generated
+        sample, another one for each pair [1]_; of unequal batches the longer one's rest is left
+        out. ``"around"`` is a real sample with Gaussian noise of half the batch's standard
+        deviation, as in DRAGAN [2]_, ``"real"`` a real sample.
+    centre : float
+        The norm aimed at, in place of 1. With 0 and ``at="real"`` it is the R1 penalty [3]_, whose
+        γ is twice the weight.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range or `at` is not known.
+
+    Notes
+    -----
+    Where the gradient is 0 the derivative of its norm is taken as 0. The critic must treat samples
+    one by one: batch normalisation mixes their gradients.
+
+    References
+    ----------
+    .. [1] I. Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017, eq. (3).
+    .. [2] N. Kodali et al., "On Convergence and Stability of GANs", 2017.
+    .. [3] L. Mescheder, A. Geiger, S. Nowozin, "Which Training Methods for GANs do actually
+       Converge?", ICML 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from divkit import gan
+    >>> x_real, x_fake = torch.randn(8, 3), torch.randn(8, 3)
+    >>> gan.GradientPenalty(10.0)(lambda x: 2 * x[:, 0], x_real, x_fake).item()
+    10.0
+    >>> gan.GradientPenalty(10.0, one_sided=True, power=1)(lambda x: x[:, 0], x_real, x_fake).item()
+    0.0
+    """
+
+    weight: float
+    one_sided: bool = False
+    power: float = 2
+    at: Literal["between", "around", "real"] = "between"
+    centre: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("weight", self.weight, 0),
+            ("power", self.power, 1),
+            ("centre", self.centre, 0),
+        ):
+            if not least <= value < math.inf:
+                raise ValueError(f"`{name}` must be finite and at least {least}, got {value!r}")
+        _check.one_of("at", self.at, ("between", "around", "real"))
+
+    def __call__(self, critic: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        """Return the penalty.
+
+        Parameters
+        ----------
+        critic : callable
+            (n, ...) samples to n raw outputs, shape (n,) or (n, ...).
+        x_real, x_fake : tensor, shapes (n, ...) and (m, ...)
+            Samples; they may differ in their number only.
+
+        Returns
+        -------
+        tensor, shape ()
+            Differentiable in the critic's parameters.
+
+        Raises
+        ------
+        ValueError
+            If the samples differ in shape, or the critic's outputs in number.
+        """
+        if x_real.ndim == 0 or x_real.shape[1:] != x_fake.shape[1:]:
+            raise ValueError(
+                "`x_real` and `x_fake` must agree in all but their first axis, got shapes "
+                f"{tuple(x_real.shape)} and {tuple(x_fake.shape)}"
+            )
+        with torch.enable_grad():
+            norm = _norms(critic, self._places(x_real.detach(), x_fake.detach()))
+            excess = norm - self.centre
+            excess = excess.clamp(min=0) if self.one_sided else excess.abs()
+            return self.weight * (excess**self.power).mean()
+
+    def _places(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
+        if self.at == "real":
+            return x_real.clone()
+        if self.at == "around":
+            return x_real + 0.5 * x_real.std() * torch.randn_like(x_real)
+        pairs = min(len(x_real), len(x_fake))
+        x_real, x_fake = x_real[:pairs], x_fake[:pairs]
+        shape = (pairs, *[1] * (x_real.ndim - 1))
+        return torch.lerp(
+            x_real, x_fake, torch.rand(shape, dtype=x_real.dtype, device=x_real.device)
+        )
+
+
+def _norms(critic: Critic, x: Tensor) -> Tensor:
+    """Return ‖∇v‖₂ at each sample of x."""
+    v = critic(x.requires_grad_())
+    if v.ndim == 0 or len(v) != len(x):
+        raise ValueError(
+            f"`critic` must return one output per sample, got shape {tuple(v.shape)} for "
+            f"{len(x)} samples"
+        )
+    (gradient,) = torch.autograd.grad(v.sum(), x, create_graph=True)
+    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1, dtype=wide)
+    return norms
+
+
+@dataclass(frozen=True)
+class SpectralNorm(Lipschitz):
+    """Every linear and convolutional layer divided by its largest singular value [1]_.
+
+    With activations that are 1-Lipschitz, and linear layers, that makes the critic 1-Lipschitz; of
+    a convolution torch takes the kernel as a matrix. It is
+    `torch.nn.utils.parametrizations.spectral_norm`, which each evaluation in training mode brings
+    nearer to the singular value by one power iteration.
+
+    References
+    ----------
+    .. [1] T. Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
+       ICLR 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from divkit import gan
+    >>> critic = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+    >>> gan.SpectralNorm().prepare(critic)
+    >>> abs(torch.linalg.matrix_norm(critic[0].weight, 2).item() - 1) < 0.01
+    True
+    """
+
+    def prepare(self, critic: nn.Module) -> None:
+        """Parametrise the layers that are not yet."""
+        for layer in list(critic.modules()):
+            if isinstance(layer, _LAYERS) and not parametrize.is_parametrized(layer, "weight"):
+                parametrizations.spectral_norm(layer)
+
+
+_LAYERS = (
+    nn.Linear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)

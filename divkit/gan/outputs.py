@@ -1,0 +1,31 @@
+"""What a critic may put out: tensors with the batch first, of real and of generated samples."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def check(**batches: Tensor) -> None:
+    """Raise TypeError or ValueError unless these are batches of one critic's raw outputs.
+
+    They may differ in length, in float type too, and in nothing else. Values are not looked at:
+    that would wait for the device.
+    """
+    first = next(iter(batches))
+    for name, v in batches.items():
+        if not isinstance(v, Tensor):
+            raise TypeError(
+                f"`{name}` must be a torch tensor, the critic's raw output, got {type(v).__name__}"
+            )
+        if not v.is_floating_point():
+            raise TypeError(f"`{name}` must hold floats, got {v.dtype}")
+        if v.ndim == 0 or v.numel() == 0:
+            raise ValueError(
+                f"`{name}` must have at least 1 sample along its first axis, got shape "
+                f"{tuple(v.shape)}: give one output per sample, not their mean"
+            )
+        if v.shape[1:] != batches[first].shape[1:]:
+            raise ValueError(
+                f"`{first}` and `{name}` must agree in all but their first axis, got shapes "
+                f"{tuple(batches[first].shape)} and {tuple(v.shape)}: use `.flatten()` on both"
+            )

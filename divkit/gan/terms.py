@@ -1,0 +1,94 @@
+"""The two terms of a variational bound, E_P g(v) and E_Q f*(g(v)), as functions of tensors.
+
+The record's own formulas, without its checks of values, which would wait for the device. Those of
+the catalogue get torch's kernels for the functions that they share. Half precision is computed in
+single, and single in double where a formula needs it, which is found out by trying.
+"""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat.torch as xp
+import torch
+from torch import Tensor
+
+from divkit.fdiv import Divergence, Family
+from divkit.fdiv.divergence import Formula
+from divkit.fdiv.rebind import rebind
+from divkit.gan import fused
+
+# How large outputs are at which single precision must do.
+_LARGE = 100.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of one divergence.
+
+    Attributes
+    ----------
+    activation, penalty : (v, xp) -> tensor
+        As in `divkit.fdiv.Formulas`.
+    wide : bool
+        Whether they are computed in double precision.
+    """
+
+    activation: Formula
+    penalty: Formula
+    wide: bool
+
+    @staticmethod
+    def of(D: Divergence) -> Terms:
+        """Return the terms of D."""
+        formulas = [D.formulas.activation, D.formulas.penalty]
+        if D.recipe is None or isinstance(D.recipe[0], Family):  # they call the shared functions
+            formulas = [rebind(formula, fused, _with_builtins) for formula in formulas]
+        activation, penalty = formulas
+        return Terms(activation, penalty, wide=not all(map(_single_will_do, formulas)))
+
+    def gain(self, v: Tensor) -> Tensor:
+        """Return the mean of g(v)."""
+        return self._mean(self.activation, v)
+
+    def loss(self, v: Tensor) -> Tensor:
+        """Return the mean of f*(g(v))."""
+        return self._mean(self.penalty, v)
+
+    def _mean(self, formula: Formula, v: Tensor) -> Tensor:
+        v = single(v)
+        total: Tensor = formula(v.double() if self.wide else v, xp).mean()
+        return total.to(v.dtype)
+
+
+def single(v: Tensor) -> Tensor:
+    """Return half precision as single: float16 ends at 65504, bfloat16 has three digits."""
+    return v.float() if v.dtype in (torch.float16, torch.bfloat16) else v
+
+
+def _with_builtins(copy: Any) -> Any:
+    # Where torch.compile looks for them.
+    copy.__globals__["__builtins__"] = vars(builtins)
+    return copy
+
+
+def _single_will_do(formula: Formula) -> bool:
+    """Return whether values and derivatives in single precision are those in double, rounded."""
+    exact, found = (_with_derivative(formula, dtype) for dtype in (torch.float64, torch.float32))
+    return all(map(_agree, found, exact))
+
+
+def _with_derivative(formula: Formula, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    v = torch.linspace(-_LARGE, _LARGE, 401, dtype=dtype, device="cpu")
+    with torch.enable_grad():
+        value = formula(v.requires_grad_(), xp)
+        (derivative,) = torch.autograd.grad(value.sum(), v)
+    return value.detach(), derivative
+
+
+def _agree(found: Tensor, exact: Tensor) -> bool:
+    exact = exact.float()  # infinite where single precision ends
+    near = (found - exact).abs() <= 1e-4 * (1 + exact.abs())
+    return bool(((found == exact) | near).all())
