@@ -8,7 +8,7 @@ from divkit.fdiv.divergence import Divergence as Divergence
 from divkit.fdiv.divergence import Formulas as Formulas
 from divkit.fdiv.divergence import Interval as Interval
 from divkit.fdiv.family import Family as Family
-from divkit.fdiv.from_generator import custom as custom
+from divkit.fdiv.derivation.from_generator import custom as custom
 
 # The catalogue: one line per divergence, in the order of the published table.
 from divkit.fdiv.catalogue.total_variation import total_variation as total_variation

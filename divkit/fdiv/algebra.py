@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from divkit._check import Array
-from divkit.fdiv import derive
-from divkit.fdiv.derive import INF, Limits
+from divkit.fdiv.derivation import derive
+from divkit.fdiv.derivation.derive import INF, Limits
 from divkit.fdiv.divergence import Divergence, Formula, Formulas
 from divkit.fdiv.family import Family
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from divkit import fdiv
-from divkit.fdiv import jets
+from divkit.fdiv.derivation import jets
 from divkit.testing import check_divergence
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._check import Array
-from divkit.fdiv import derive, jets, symbolic
+from divkit.fdiv.derivation import derive, jets, symbolic
+from divkit.fdiv.derivation.near_one import integrand_of
 from divkit.fdiv.divergence import Divergence, Formula
-from divkit.fdiv.near_one import integrand_of
 
 Vector = NDArray[np.float64]
 

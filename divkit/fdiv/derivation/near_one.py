@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from divkit._check import Array
-from divkit.fdiv import jets
-from divkit.fdiv.derive import INF, Limits
+from divkit.fdiv.derivation import jets
+from divkit.fdiv.derivation.derive import INF, Limits
 from divkit.fdiv.divergence import Formula
 
 Integrand = Callable[[Array, Array, Array, Any], Array]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from divkit.fdiv.derive import INF, Limits
+from divkit.fdiv.derivation.derive import INF, Limits
 from divkit.fdiv.divergence import Formula, Formulas
 
 _LARGEST = 30  # operations in a formula beyond which SymPy is not asked

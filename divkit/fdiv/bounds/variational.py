@@ -1,4 +1,4 @@
-"""Variational lower bounds of D(P‖Q), plain and sharpened, and what one divergence implies.
+"""Variational lower bounds of D(P‖Q), plain and sharpened.
 
 Every critic T with values in the domain of f* gives E_P T − E_Q f*(T) ≤ D(P‖Q). As P and Q both
 have mass 1, so does every cT − ν, and the best of these is a tighter bound at the price of a
@@ -16,11 +16,6 @@ from numpy.typing import NDArray
 from divkit import _check
 from divkit._check import Array
 from divkit.fdiv.divergence import Divergence
-from divkit.fdiv.inequalities import INEQUALITIES as INEQUALITIES
-from divkit.fdiv.inequalities import Inequality as Inequality
-from divkit.fdiv.joint_range import implied as implied
-from divkit.fdiv.lipschitz import Interpolation as Interpolation
-from divkit.fdiv.lipschitz import interpolated as interpolated
 
 Vector = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _check
+from divkit.fdiv.bounds.few_rows import Program
 from divkit.fdiv.divergence import Divergence
-from divkit.fdiv.few_rows import Program
 
 Vector = NDArray[np.float64]
 Range = tuple[float, float]

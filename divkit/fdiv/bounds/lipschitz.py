@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from divkit import _check
 from divkit._check import Array
+from divkit.fdiv.bounds.variational import shifted
 from divkit.fdiv.divergence import Divergence
 
 Vector = NDArray[np.float64]
@@ -197,8 +198,6 @@ class _Problem:
         return np.maximum(found.x[: n * n].reshape(n, n), 0.0), prices
 
     def _dual_value(self, g: Vector) -> float:
-        from divkit.fdiv.bounds import shifted
-
         return float(shifted(self.D, self.p, self.q, g).value)
 
 

@@ -1,0 +1,1 @@
+"""What follows from a generator alone: a user's divergence, and the parts of a composite one."""
