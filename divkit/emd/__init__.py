@@ -1,6 +1,7 @@
 """Earth mover's distance: discrete optimal transport, as a plan and its potentials."""
 
 from divkit.emd.answer import ConvergenceError as ConvergenceError
+from divkit.emd.graph import solve_graph as solve_graph
 from divkit.emd.grid import solve_grid as solve_grid
 from divkit.emd.line import solve_line as solve_line
 from divkit.emd.potential import Potential as Potential

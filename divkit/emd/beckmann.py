@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from divkit.emd import flow_paths, lipschitz
-from divkit.emd.answer import Indices, Vector
+from divkit.emd.answer import ConvergenceError, Indices, Vector
 from divkit.emd.cheapest_flow import Network, Optimum, cheapest
+from divkit.emd.exact import is_rounding
 from divkit.emd.transport import Transport, marginal_error, total
 
 # What the potentials are shifted by has so many binary digits of their range, so that whole
@@ -53,8 +54,9 @@ def solve(
     NoPlanError
         If the arcs cannot carry a to b.
     ConvergenceError
-        If the simplex method does not end.
+        If the simplex method does not end, or its answer is not optimal to rounding.
     """
+    given = a, b
     # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
     mass_exponent, cost_exponent = int(np.frexp(a.sum())[1]), _middle_exponent(network.lengths)
     a, b = np.ldexp(a, -mass_exponent), np.ldexp(b, -mass_exponent)
@@ -78,7 +80,7 @@ def solve(
     def unscaled(value: float) -> float:
         return float(np.ldexp(value, mass_exponent + cost_exponent))
 
-    return Transport(
+    t = Transport(
         value=unscaled(total(optimum.mass * optimum.lengths)),
         dual_value=unscaled(dual_value),
         gap=unscaled(gap),
@@ -90,6 +92,12 @@ def solve(
         _plan=partial(_plan, a, b, optimum, mass_exponent),
         _potentials=(f, -f),
     )
+    if not is_rounding(t, *given, t.value):
+        raise ConvergenceError(
+            f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
+            "weights: the lengths differ by more than float64 can tell"
+        )
+    return t
 
 
 def _middle_exponent(lengths: Vector) -> int:

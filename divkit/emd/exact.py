@@ -27,6 +27,11 @@ def is_exact(t: Transport, a: Vector, b: Vector, costs: Costs) -> bool:
     """Return whether the gap is rounding, and no scaling can make it smaller."""
     plan = t.plan.tocoo()
     cost = total(plan.data * np.abs(costs.at(*plan.coords)))
+    return is_rounding(t, a, b, cost)
+
+
+def is_rounding(t: Transport, a: Vector, b: Vector, cost: float) -> bool:
+    """Return what `is_exact` does; `cost` is that of the plan if no cost were negative."""
     size = total(a * np.abs(t.f), b * np.abs(t.g)) + cost
     allowed = max(_SMALLEST_GAP * cost, LARGEST_ROUNDING * size)
     return t.gap <= allowed and t.primal_residual <= LARGEST_ERROR

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from heapq import heappop, heappush
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 
@@ -24,3 +26,28 @@ def sorted_line(x: Sequence[float], y: Sequence[float], p: float) -> float:
 
 def c_transform(M: np.ndarray, f: np.ndarray) -> list[float]:
     return [min(M[i, j] - f[i] for i in range(M.shape[0])) for j in range(M.shape[1])]
+
+
+def shortest_paths(graph: Any, sources: Iterable[int] | None = None) -> np.ndarray:
+    """Return the distances from each source to all nodes (Dijkstra); +inf where no path leads."""
+    entries = graph.tocoo()
+    arcs: list[list[tuple[int, float]]] = [[] for _ in range(graph.shape[0])]
+    for tail, head, length in zip(*entries.coords, entries.data, strict=True):
+        arcs[tail].append((int(head), float(length)))
+    rows = range(graph.shape[0]) if sources is None else sources
+    return np.array([_from(int(source), arcs) for source in rows])
+
+
+def _from(source: int, arcs: list[list[tuple[int, float]]]) -> list[float]:
+    distance = [np.inf] * len(arcs)
+    distance[source] = 0.0
+    heap = [(0.0, source)]
+    while heap:
+        length, node = heappop(heap)
+        if length > distance[node]:
+            continue
+        for head, step in arcs[node]:
+            if length + step < distance[head]:
+                distance[head] = length + step
+                heappush(heap, (distance[head], head))
+    return distance
