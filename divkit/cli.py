@@ -12,6 +12,8 @@ _EXTRAS = {
     "matplotlib": "plot",
     "hypothesis": "testing",
     "sklearn": "demo",
+    "torch": "torch",
+    "tqdm": "torch",
 }
 
 

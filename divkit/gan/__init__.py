@@ -12,3 +12,5 @@ from divkit.gan.objective import WGAN as WGAN
 from divkit.gan.objective import MatchingAware as MatchingAware
 from divkit.gan.objective import Objective as Objective
 from divkit.gan.objective import matching_aware as matching_aware
+from divkit.gan.train import train as train
+from divkit.gan.training import Training as Training

@@ -1,0 +1,114 @@
+"""Minibatches of a training run: real samples, noise, and real samples with a wrong condition.
+
+All are drawn by torch's own random numbers, on the device where they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import array_api_compat.torch as xp
+import torch
+from torch import Tensor
+
+from divkit import _check
+
+Samples = Tensor | tuple[Tensor, Tensor]
+Data = Samples | Callable[[int], Samples]
+Noise = int | Callable[[int], Tensor]
+
+# How many batches in a row may come without two different conditions.
+_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Where minibatches of one size come from.
+
+    Attributes
+    ----------
+    draw : (n) -> (x,) or (x, conditions)
+        Real samples, along with their conditions if they have any.
+    noise : (n) -> tensor
+    size : int
+    """
+
+    draw: Callable[[int], tuple[Tensor, ...]]
+    noise: Callable[[int], Tensor]
+    size: int
+
+    @staticmethod
+    def of(data: Data, noise: Noise, size: int, like: Tensor) -> Batches:
+        """Return the batches of what `train` was given, noise of the type of `like`, there."""
+        size = count("batch_size", size)
+        return Batches(_drawing(data, like.device), _noise(noise, like), size)
+
+    def real(self) -> tuple[Tensor, ...]:
+        """Return (x,), or (x, conditions)."""
+        return self.draw(self.size)
+
+    def fake(self, generator: Callable[..., Tensor], *conditions: Tensor) -> Tensor:
+        """Return samples of the generator."""
+        return generator(self.noise(self.size), *conditions)
+
+    def mismatched(self, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return real samples, each with one of `conditions` that is not its own.
+
+        A pair that happens to match is left out, so that they may be fewer than a batch.
+        """
+        for _ in range(_ATTEMPTS):
+            x, own = self.draw(self.size)
+            differ = (own != conditions).flatten(1).any(1) if own.ndim > 1 else own != conditions
+            if differ.any():
+                return x[differ], conditions[differ]
+        raise ValueError(
+            f"`data` must have at least 2 different conditions, got the same one in {_ATTEMPTS} "
+            "batches: a matching-aware objective is for a generator with a choice"
+        )
+
+
+def _drawing(data: Data, device: torch.device) -> Callable[[int], tuple[Tensor, ...]]:
+    if callable(data):
+        return lambda n: _pair(data(n), device)
+    samples = _pair(data, device)
+    if not len(samples[0]):
+        raise ValueError(f"`data` must hold at least 1 sample, got shape {tuple(samples[0].shape)}")
+    _check.finite("data", samples[0], xp)
+
+    def draw(n: int) -> tuple[Tensor, ...]:
+        rows = torch.randint(len(samples[0]), (n,), device=device)
+        return tuple(part[rows] for part in samples)
+
+    return draw
+
+
+def _pair(data: Samples, device: torch.device) -> tuple[Tensor, ...]:
+    parts = data if isinstance(data, tuple) else (data,)
+    if len(parts) > 2 or not all(isinstance(part, Tensor) and part.ndim for part in parts):
+        given = ", ".join(type(part).__name__ for part in parts)
+        raise TypeError(
+            "`data` must be a tensor of samples, a pair (samples, conditions) of tensors, or a "
+            f"function of a number that returns one of them, got {given}"
+        )
+    if not parts[0].is_floating_point():
+        raise TypeError(f"`data` must hold floats, got {parts[0].dtype}: use `.float()`")
+    if len(parts) == 2 and len(parts[0]) != len(parts[1]):
+        raise ValueError(
+            f"`data` must have one condition per sample, got {len(parts[1])} for {len(parts[0])}"
+        )
+    return tuple(part.to(device) for part in parts)
+
+
+def _noise(noise: Noise, like: Tensor) -> Callable[[int], Tensor]:
+    if callable(noise):
+        return lambda n: noise(n).to(like.device)
+    width = count("noise", noise)
+    return lambda n: torch.randn(n, width, device=like.device, dtype=like.dtype)
+
+
+def count(name: str, value: int) -> int:
+    """Return an integer of at least 1, which `value` must be."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"`{name}` must be an integer of at least 1, got {value!r}")
+    return value
