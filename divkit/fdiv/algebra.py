@@ -235,6 +235,9 @@ def dual_at(D: Divergence) -> Formula:
         base, pi = parts
         inner = dual_at(base)
         return lambda u, xp: pi * inner(u / ((1 - pi) * u + pi), xp)
+    if D.adjoint_of != "derived" and (make is None or isinstance(make, Family)):
+        other = D.adjoint.formulas.derivative
+        return lambda u, xp: -other(1 / u, xp)
     if make is not None and not isinstance(make, Family):  # its conjugate is computed from this
         return derive.dual_of(f.generator, f.derivative, D.slope)
 

@@ -73,6 +73,15 @@ def test_the_conjugate_of_a_sum():
     assert D.penalty(t) == pytest.approx(fdiv.jeffreys.penalty(t), rel=1e-13, abs=1e-14)
 
 
+def test_the_penalty_of_a_sum_where_its_activation_has_rounded_to_the_end():
+    D = fdiv.squared_hellinger + fdiv.triangular_discrimination
+    assert D.activation(88.0) == D.conjugate_domain.largest()
+    # f*(f′(u)) = √u − 1 and 4 − t − 4√(1−t) at t = 1 − 4/(u+1)², with u = e^v.
+    u = np.exp(88.0)
+    expected = np.sqrt(u) - 1 + 3 - 8 / (u + 1)
+    assert D.penalty(88.0) == pytest.approx(expected, rel=1e-14)
+
+
 @pytest.mark.parametrize(
     ("D", "E"),
     [
