@@ -1,4 +1,7 @@
-"""The network simplex' inner loop, compiled: pricing by blocks, and pivots of the spanning tree.
+"""Pivots of the network simplex' spanning tree, in plain loops.
+
+They run compiled on records (`divkit.emd.pivots`), or as they are on a list of `Node`, and import
+nothing that compiles.
 
 A tree is strongly feasible if each of its arcs carries mass or leads to the root. Where several
 arcs of the cycle that an entering arc closes could leave, the last one does, in the direction of
@@ -10,43 +13,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from divkit.emd.tree import NONE, compiled
-
-OPTIMAL, PAUSED, UNBOUNDED = 0, 1, 2
-
-
-@compiled
-def pivots(tree, potential, tail, head, cost, tolerance, block, limit):
-    """Pivot until no reduced cost is below −tolerance, or `limit` times; return (status, pivots).
-
-    The arcs are looked through in blocks, round and round. The best of the first block that has
-    an arc worth entering enters.
-    """
-    done = 0
-    seen = 0  # arcs since the last pivot
-    start = 0
-    while seen < tail.size:
-        stop = min(start + block, tail.size)
-        entering = -1
-        best = -tolerance
-        for arc in range(start, stop):
-            reduced = cost[arc] - potential[tail[arc]] + potential[head[arc]]
-            if reduced < best:
-                best = reduced
-                entering = arc
-        seen += stop - start
-        start = stop if stop < tail.size else 0
-        if entering >= 0:
-            if done == limit:
-                return PAUSED, done
-            if not pivot(tree, potential, entering, tail[entering], head[entering], best):
-                return UNBOUNDED, done
-            done += 1
-            seen = 0
-    return OPTIMAL, done
+# Unsigned indices spare every compiled access the question whether it counts from the end.
+NONE = np.uint32(0xFFFFFFFF)
 
 
-@compiled
+class Node:
+    """A node of a tree in a list, with the fields of `divkit.emd.tree.NODE`."""
+
+    __slots__ = ("arc", "flow", "last", "next", "parent", "previous", "size", "upward")
+
+
 def pivot(tree, potential, entering, tail, head, reduced):
     """Exchange a tree arc for the arc `entering`; return False if none limits the flow."""
     apex = _apex(tree, tail, head)
@@ -65,7 +41,6 @@ def pivot(tree, potential, entering, tail, head, reduced):
     return True
 
 
-@compiled
 def _apex(tree, tail, head):
     """Return where the paths to the root meet; the smaller subtree cannot hold the other node."""
     u, v = tail, head
@@ -77,7 +52,6 @@ def _apex(tree, tail, head):
     return u
 
 
-@compiled
 def _leaving(tree, tail, head, apex):
     """Return the lower node of the leaving arc, if it is on the tail's side, and the cycle's flow.
 
@@ -98,7 +72,6 @@ def _leaving(tree, tail, head, apex):
     return leaving, from_tail, flow
 
 
-@compiled
 def _augment(tree, tail, head, apex, flow):
     node = tail
     while node != apex:
@@ -110,7 +83,6 @@ def _augment(tree, tail, head, apex, flow):
         node = tree[node].parent
 
 
-@compiled
 def _detach(tree, top, apex):
     """Make the ancestors of `top` forget its subtree; the thread still leads through it."""
     size, last, before = tree[top].size, tree[top].last, tree[top].previous
@@ -124,7 +96,6 @@ def _detach(tree, top, apex):
         node = tree[node].parent
 
 
-@compiled
 def _turn_over(tree, top, inner, outer, entering, flow, upward):
     """Make `inner` the top of the subtree of `top`, below `outer`; return the subtree's last node.
 
@@ -166,7 +137,6 @@ def _turn_over(tree, top, inner, outer, entering, flow, upward):
     return end
 
 
-@compiled
 def _attach(tree, top, last, above, apex, size):
     """Insert the thread from `top` to `last` after its parent `above`; tell the ancestors."""
     after = tree[above].next
@@ -184,10 +154,9 @@ def _attach(tree, top, last, above, apex, size):
         node = tree[node].parent
 
 
-@compiled
 def _shift(tree, potential, top, last, size, step):
     """Raise the subtree's potentials by `step`, or lower all others, whichever are fewer."""
-    if 2 * size <= tree.size:
+    if 2 * size <= len(tree):
         first, stop, change = top, tree[last].next, step
     else:
         first, stop, change = tree[last].next, top, -step
@@ -195,3 +164,7 @@ def _shift(tree, potential, top, last, size, step):
     while node != stop:
         potential[node] += change
         node = tree[node].next
+
+
+# Whoever compiles one of them needs all.
+STEPS = (pivot, _apex, _leaving, _augment, _detach, _turn_over, _attach, _shift)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from divkit.emd import tree
 from divkit.emd.answer import ConvergenceError, Indices, Mask, NoPlanError, Vector, limit_reached
-from divkit.emd.pivot import PAUSED, UNBOUNDED, pivots
+from divkit.emd.pivots import PAUSED, UNBOUNDED, pivots
 
 # A reduced cost counts from this share of the largest potential in the tree: some roundings of
 # the sums that potentials are. Costs that no tree arc has do not matter, however large.

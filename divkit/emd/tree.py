@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from divkit.emd.pivot import NONE
+
 # One record a node: a pivot visits nodes all over the tree and needs most of what is known there.
 NODE = np.dtype(
     [
@@ -24,8 +26,6 @@ NODE = np.dtype(
     ],
     align=True,
 )
-# Unsigned indices spare every access the question whether it counts from the end.
-NONE = np.uint32(0xFFFFFFFF)
 ARTIFICIAL = np.int32(-1)
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
