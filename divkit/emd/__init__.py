@@ -4,6 +4,7 @@ from divkit.emd.answer import ConvergenceError as ConvergenceError
 from divkit.emd.graph import solve_graph as solve_graph
 from divkit.emd.grid import solve_grid as solve_grid
 from divkit.emd.line import solve_line as solve_line
+from divkit.emd.points import solve_points as solve_points
 from divkit.emd.potential import Potential as Potential
 from divkit.emd.solve import distance as distance
 from divkit.emd.solve import dual as dual

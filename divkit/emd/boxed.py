@@ -1,0 +1,163 @@
+"""Costs between points by a known metric: pairs of boxes that cannot matter are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit import _threads
+from divkit.emd import boxes
+from divkit.emd.answer import Indices, Vector
+from divkit.emd.cloud import Cloud
+from divkit.emd.metrics import Metric
+
+_CODES = {
+    "sqeuclidean": boxes.SQEUCLIDEAN,
+    "euclidean": boxes.EUCLIDEAN,
+    "cityblock": boxes.CITYBLOCK,
+    "chebyshev": boxes.CHEBYSHEV,
+}
+# Pairs that are worth a thread.
+_PER_THREAD = 1 << 18
+
+
+class BoxedPairs:
+    """All pairs of two clouds; `divkit.emd.costs.Costs` and `divkit.emd.columns.Pricing`.
+
+    Parameters
+    ----------
+    x, y : Cloud
+        The sources and the sinks, which are numbered in the order of their clouds.
+    metric : Metric
+        One with a name of its own, or a p-norm.
+    p : float
+        Of the p-norm; for other metrics it does not matter.
+    """
+
+    def __init__(self, x: Cloud, y: Cloud, metric: Metric, p: float) -> None:
+        self.x, self.y = x, y
+        self._metric, self._p = metric, p
+        self._code = _CODES.get(metric.name, boxes.NORM)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of sources and of sinks."""
+        return len(self.x.points), len(self.y.points)
+
+    @cached_property
+    def largest(self) -> float:
+        """A cost that is the largest both in its row and in its column; see `PointCosts`."""
+        every_row, every_column = map(np.arange, self.shape)
+        largest, found = -1.0, 0.0
+        j = 0
+        while found > largest:
+            largest = found
+            i = int(np.argmax(self.at(every_row, np.full_like(every_row, j))))
+            row = self.at(np.full_like(every_column, i), every_column)
+            j = int(np.argmax(row))
+            found = float(row[j])
+        return largest
+
+    def between(self, x: Cloud, y: Cloud) -> BoxedPairs:
+        """Return the pairs of other points by the same metric."""
+        return BoxedPairs(x, y, self._metric, self._p)
+
+    def coarser(self, a: Vector, b: Vector, n: int, m: int) -> tuple[BoxedPairs, Vector, Vector]:
+        """Return n and m points that stand for these, with their mass."""
+        x, mass_a = self.x.centroids(a, n)
+        y, mass_b = self.y.centroids(b, m)
+        return self.between(x, y), mass_a, mass_b
+
+    def at(self, rows: Indices, columns: Indices) -> Vector:
+        """Return the costs of single pairs."""
+        cost = np.empty(rows.size)
+        rows, columns = rows.astype(np.intp, copy=False), columns.astype(np.intp, copy=False)
+
+        def piece(start: int, stop: int) -> None:
+            boxes.between(
+                self.x.points, self.y.points, rows, columns, self._code, self._p, start, stop, cost
+            )
+
+        _threads.run(piece, rows.size, _threads.worth(rows.size, _PER_THREAD))
+        return cost
+
+    def block(self, rows: Indices, columns: Indices) -> Any:
+        """Return the costs of all `rows` to all `columns`."""
+        return self._metric.all_pairs(self.x.points[rows], self.y.points[columns])
+
+    def row_minima(self, g: Vector) -> Vector:
+        """Return min_j c(x_i, y_j) − g_j."""
+        return self._nearest(self.x, self.y, g, 1, 1.0)[0][:, 0]
+
+    def column_minima(self, f: Vector) -> Vector:
+        """Return min_i c(x_i, y_j) − f_i."""
+        return self._nearest(self.y, self.x, f, 1, 1.0)[0][:, 0]
+
+    def minima(self, f: Vector, g: Vector) -> tuple[Vector, Vector]:
+        """Return both."""
+        return self.row_minima(g), self.column_minima(f)
+
+    def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
+        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `columns.Pricing`."""
+        n, m = self.shape
+        _, of_rows = self._nearest(self.x, self.y, g, k, 1 + tie)
+        rows, rank = np.nonzero(of_rows >= 0)
+        columns = of_rows[rows, rank]
+        f = np.full(n, np.inf)
+        np.minimum.at(f, rows, self.at(rows, columns) - g[columns])
+        _, of_columns = self._nearest(self.y, self.x, f, k, 1 + tie)
+        more_columns, rank = np.nonzero(of_columns >= 0)
+        more_rows = of_columns[more_columns, rank]
+        pairs = np.unique(np.concatenate([rows * m + columns, more_rows * m + more_columns]))
+        return f, *np.divmod(pairs, m)
+
+    def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
+        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `columns.Pricing`."""
+        x, y = self.x.boxes, self.y.boxes
+        found = np.empty((*x.points.shape[::2], min(k, len(y.points))), np.int32)
+        excess = np.empty(found.shape)
+        in_boxes = self.x.in_boxes(f), self.y.in_boxes(g)
+
+        def piece(start: int, stop: int) -> None:
+            boxes.violated(
+                *x[:4], *y[:3], *in_boxes, self._code, self._p, start, stop, excess, found
+            )
+
+        self._in_pieces(piece, len(x.points))
+        slot, rank = np.nonzero(found.reshape(-1, found.shape[2]) >= 0)
+        return x.number[slot], y.number[found.reshape(-1, found.shape[2])[slot, rank]]
+
+    def _nearest(
+        self, x: Cloud, y: Cloud, g: Vector, k: int, factor: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return the k least factor·c(x_i, y_j) − g_j of every i, and which j: −1 for none."""
+        own, other = x.boxes, y.boxes
+        values = np.empty((*own.points.shape[::2], k))
+        found = np.empty(values.shape, np.int32)
+        in_boxes = y.in_boxes(g)
+
+        def piece(start: int, stop: int) -> None:
+            boxes.nearest(
+                *own[:4],
+                *other[:3],
+                in_boxes,
+                self._code,
+                self._p,
+                factor,
+                start,
+                stop,
+                values,
+                found,
+            )
+
+        self._in_pieces(piece, len(own.points))
+        slots = found.reshape(-1, k)[own.slot]
+        return values.reshape(-1, k)[own.slot], np.where(slots >= 0, other.number[slots], -1)
+
+    def _in_pieces(self, piece: Callable[[int, int], object], count: int) -> None:
+        n, m = self.shape
+        _threads.run(piece, count, _threads.worth(n * m, _PER_THREAD))
