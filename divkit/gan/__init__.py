@@ -3,6 +3,8 @@
 Needs torch, and is the only part of divkit that does. Networks are the caller's.
 """
 
+from divkit.gan.estimate import Estimate as Estimate
+from divkit.gan.estimate import estimate as estimate
 from divkit.gan.lipschitz import Clip as Clip
 from divkit.gan.lipschitz import GradientPenalty as GradientPenalty
 from divkit.gan.lipschitz import Lipschitz as Lipschitz
