@@ -137,7 +137,8 @@ def estimate(
     >>> random = torch.Generator().manual_seed(0)
     >>> x, y = torch.randn(2, 10_000, 1, generator=random)
     >>> critic = torch.nn.Linear(1, 1)
-    >>> found = gan.estimate(critic, gan.FGAN(fdiv.kl), x, y + 1, steps=1000, seed=0)
+    >>> adam = torch.optim.Adam(critic.parameters(), lr=0.02)
+    >>> found = gan.estimate(critic, gan.FGAN(fdiv.kl), x, y + 1, optimizer=adam, seed=0)
     >>> found.standard_error < 0.04, abs(found.bound - 0.5) < 3 * found.standard_error
     (True, True)
     >>> [round(ratio, 1) for ratio in found.log_ratio(torch.tensor([[0.0], [1.0]])).tolist()]
