@@ -94,7 +94,7 @@ def solve_points(
     array([[0. , 0.5],
            [0.5, 0. ]])
     >>> emd.solve_points(x, y, [0.5, 0.5], [0.25, 0.75], "cityblock").value
-    4.25
+    4.0
     """
     if max_iter is not None:
         check_limit(max_iter)
