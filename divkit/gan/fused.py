@@ -36,25 +36,13 @@ def raised(x: Tensor, least: float, xp: Any) -> Tensor:
 
 def log_wright_omega(x: Tensor, xp: Any) -> Tensor:
     """Return y with y + e^y = x."""
-    y: Tensor = _LogWrightOmega.apply(x, xp)  # type: ignore[no-untyped-call]
-    return y
-
-
-class _LogWrightOmega(torch.autograd.Function):
-    """The root of y + e^y = x, whose derivative 1/(1 + e^y) needs none of the iteration."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, xp: Any) -> Tensor:
-        y: Tensor = elementary.log_wright_omega(x, xp)
-        return y
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Any], output: Tensor) -> None:
-        ctx.save_for_backward(output)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (y,) = ctx.saved_tensors
-        return gradient / (1 + torch.exp(y)), None
+    with torch.no_grad():
+        y = elementary.log_wright_omega(x, xp)
+    # From the root itself each step of Newton's iteration adds no more than a rounding to y, and
+    # doubles the number of derivatives that are right: the first comes with one step, the second
+    # with two.
+    for _ in range(2):
+        exp_y = torch.exp(y)
+        y = y + (x - y - exp_y) / (1 + exp_y)
+    root: Tensor = y
+    return root

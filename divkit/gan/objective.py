@@ -15,8 +15,9 @@ from divkit import _check
 from divkit.fdiv import Divergence, Family
 from divkit.gan import outputs
 from divkit.gan.lipschitz import Lipschitz
+from divkit.gan.outputs import single
 from divkit.gan.shift import Shift
-from divkit.gan.terms import Terms, single
+from divkit.gan.terms import Terms
 
 
 class Objective:
@@ -53,7 +54,7 @@ class Objective:
             If a batch is empty or the shapes do not agree.
         """
         outputs.check(v_real=v_real, v_fake=v_fake)
-        return self._against(v_real, v_fake)
+        return self._against(single(v_real), single(v_fake))
 
     def generator_loss(self, v_fake: Tensor) -> Tensor:
         """Return what the generator minimises.
@@ -73,7 +74,7 @@ class Objective:
             As `critic_loss`.
         """
         outputs.check(v_fake=v_fake)
-        return self._generator(v_fake)
+        return self._generator(single(v_fake))
 
     def _against(self, v_real: Tensor, *v_fakes: Tensor) -> Tensor:
         raise NotImplementedError
@@ -99,8 +100,9 @@ class FGAN(Objective):
     lipschitz : Lipschitz, optional
         With it the objective is the (f, Γ)-divergence of a Lipschitz critic [3]_: it maximises
         E_P v − inf over ν of (ν + E_Q f*(v − ν)), the bound sharpened by a shift, without an
-        activation, which would change the critic's constant. Between D and L·W₁ it is finite and
-        has a gradient also where the supports are disjoint.
+        activation, which would change the critic's constant. With an L-Lipschitz critic it is at
+        most D and at most f(1) + L·W₁: finite where D is not. For `kl` it is the bound of Donsker
+        and Varadhan. The minimax generator knows its own batch alone, and takes the best ν for it.
     real_label : float
         The target 1 − κ of real samples in place of 1, one-sided label smoothing [4]_: the bound
         is then (1−κ) E_P g(v) − κ E_P f*(g(v)) − E_Q f*(g(v)).
@@ -117,7 +119,8 @@ class FGAN(Objective):
     Outputs in half precision are computed in single, and those in single precision in double where
     D needs it: composite and custom divergences, whose dual side is computed. Values of outputs
     are not checked, and nothing waits for the device; ``torch.compile(fullgraph=True)`` takes both
-    losses. At |v| ≤ 100 they and their derivatives are right, ±inf where they overflow.
+    losses. For |v| ≤ 100 they and their derivatives are right to some roundings of themselves or of
+    1, ±inf where they overflow. With `lipschitz` they have first derivatives only, but for `kl`.
 
     References
     ----------
@@ -168,7 +171,7 @@ class FGAN(Objective):
 
     def _against(self, v_real: Tensor, *v_fakes: Tensor) -> Tensor:
         if self.lipschitz is not None:
-            return self._shift.penalty(*v_fakes) - single(v_real).mean()
+            return self._shift.penalty(*v_fakes, v_real=v_real) - v_real.mean()
         gain = self._terms.gain(v_real)
         if self.real_label != 1:
             rest = 1 - self.real_label
@@ -182,7 +185,7 @@ class FGAN(Objective):
         if self.lipschitz is not None:
             if self.generator == "minimax":
                 return -self._shift.penalty(v_fake)
-            return -single(v_fake).mean()
+            return -v_fake.mean()
         if self.generator == "minimax":
             return -self._terms.loss(v_fake)
         return -self._terms.gain(v_fake)
@@ -231,13 +234,13 @@ class WGAN(Objective):
         _check_lipschitz(self.lipschitz)
 
     def _against(self, v_real: Tensor, *v_fakes: Tensor) -> Tensor:
-        loss = single(v_fakes[0]).mean()
+        loss = v_fakes[0].mean()
         for v_fake in v_fakes[1:]:
-            loss = loss + single(v_fake).mean()
-        return loss / len(v_fakes) - single(v_real).mean()
+            loss = loss + v_fake.mean()
+        return loss / len(v_fakes) - v_real.mean()
 
     def _generator(self, v_fake: Tensor) -> Tensor:
-        return -single(v_fake).mean()
+        return -v_fake.mean()
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,7 +275,7 @@ class MatchingAware(Objective):
             As `Objective.critic_loss`.
         """
         outputs.check(v_real=v_real, v_fake=v_fake, v_mismatched=v_mismatched)
-        return self.objective._against(v_real, v_fake, v_mismatched)
+        return self.objective._against(*map(single, (v_real, v_fake, v_mismatched)))
 
     def _generator(self, v_fake: Tensor) -> Tensor:
         return self.objective._generator(v_fake)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+
+
+def single(v: Tensor) -> Tensor:
+    """Return half precision as single: float16 ends at 65504, bfloat16 has three digits."""
+    return v.float() if v.dtype in (torch.float16, torch.bfloat16) else v
 
 
 def check(**batches: Tensor) -> None:
