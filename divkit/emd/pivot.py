@@ -31,14 +31,56 @@ def pivot(tree, potential, entering, tail, head, reduced):
         return False
     if flow > 0.0:
         _augment(tree, tail, head, apex, flow)
-    # The subtree below the leaving arc is hung on the other end of the entering one.
+    _exchange(
+        tree, potential, tail, head, apex, leaving, from_tail, entering, flow, from_tail, reduced
+    )
+    return True
+
+
+def settle(tree, potential, arc, tail, head, reduced, carried):
+    """Make an arc that carries flow outside the tree part of it, or empty.
+
+    The tree takes flow over from an arc that is dear and gives flow to one that is cheap, until
+    the arc is empty or one in the tree is, which it replaces then.
+    """
+    cheap = reduced < 0.0
+    if not cheap:
+        # Taking flow from the arc is sending it from the head, through the arc, to the tail.
+        tail, head, reduced = head, tail, -reduced
+    apex = _apex(tree, tail, head)
+    leaving, from_tail, flow = _leaving(tree, tail, head, apex)
+    # Tied with an arc that would be left empty and leading from the root, it replaces that one.
+    if not cheap and (carried < flow or (carried == flow and from_tail)):
+        _augment(tree, tail, head, apex, carried)
+        return
+    if flow > 0.0:
+        _augment(tree, tail, head, apex, flow)
+    carried += flow if cheap else -flow
+    _exchange(
+        tree,
+        potential,
+        tail,
+        head,
+        apex,
+        leaving,
+        from_tail,
+        arc,
+        carried,
+        from_tail == cheap,
+        reduced,
+    )
+
+
+def _exchange(
+    tree, potential, tail, head, apex, leaving, from_tail, entering, flow, upward, reduced
+):
+    """Hang the subtree below the arc above `leaving` on the other end of the entering arc."""
     inner, outer = (tail, head) if from_tail else (head, tail)
     size = tree[leaving].size
     _detach(tree, leaving, apex)
-    last = _turn_over(tree, leaving, inner, outer, entering, flow, from_tail)
+    last = _turn_over(tree, leaving, inner, outer, entering, flow, upward)
     _attach(tree, inner, last, outer, apex, size)
     _shift(tree, potential, inner, last, size, reduced if from_tail else -reduced)
-    return True
 
 
 def _apex(tree, tail, head):
@@ -167,4 +209,15 @@ def _shift(tree, potential, top, last, size, step):
 
 
 # Whoever compiles one of them needs all.
-STEPS = (pivot, _apex, _leaving, _augment, _detach, _turn_over, _attach, _shift)
+STEPS = (
+    pivot,
+    settle,
+    _apex,
+    _leaving,
+    _augment,
+    _exchange,
+    _detach,
+    _turn_over,
+    _attach,
+    _shift,
+)

@@ -35,6 +35,11 @@ _USUAL_LIMIT = 1000
 _NO_OPPOSITE = np.empty(0, np.int32)
 
 
+def usual_limit(nodes: int) -> int:
+    """Return a number of pivots that is a sign of cycling."""
+    return max(10**6, _USUAL_LIMIT * nodes)
+
+
 class Flow(NamedTuple):
     """The arcs that carry mass, by their ends."""
 
@@ -61,6 +66,8 @@ class NetworkSimplex:
         forest's arcs may be given in either direction.
     limit : int, optional
         The largest number of pivots.
+    pivots : int, optional
+        How many were made to find the forest.
 
     Attributes
     ----------
@@ -83,14 +90,15 @@ class NetworkSimplex:
         *,
         opposite: Indices | None = None,
         limit: int | None = None,
+        pivots: int = 0,
     ) -> None:
         nodes = supply.size
         self.nodes = nodes
-        self.pivots = 0
+        self.pivots = pivots
         self.tolerance = 0.0
         self._hangings = _HANGINGS
         self._supply = np.asarray(supply, np.float64)
-        self._limit = max(10**6, _USUAL_LIMIT * nodes) if limit is None else limit
+        self._limit = usual_limit(nodes) if limit is None else limit
         self._tail, self._head = tails.astype(np.uint32), heads.astype(np.uint32)
         self._cost = np.array(costs, np.float64)
         self._hung = np.append(potential, 0.0)

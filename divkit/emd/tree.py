@@ -95,6 +95,33 @@ def relabel(tree, tail, head, cost, hung, label):
 
     Neighbours in the tree become neighbours in memory, which is what a pivot waits for.
     """
+    order, number = _along_thread(tree)
+    place = _places(tail, number)
+    new_tail, new_head, new_cost = np.empty_like(tail), np.empty_like(head), np.empty_like(cost)
+    for arc in range(tail.size):
+        new = place[arc]
+        new_tail[new] = number[tail[arc]]
+        new_head[new] = number[head[arc]]
+        new_cost[new] = cost[arc]
+    new_tree = _renumbered(tree, order, number)
+    for node in range(new_tree.size):
+        if new_tree[node].arc >= 0:
+            new_tree[node].arc = place[new_tree[node].arc]
+    return new_tree, new_tail, new_head, new_cost, hung[order], label[order]
+
+
+@compiled
+def relabel_nodes(tree, tail, head, label):
+    """Return tree and label with the nodes numbered along the thread; the arcs stay in place."""
+    order, number = _along_thread(tree)
+    for arc in range(tail.size):
+        tail[arc], head[arc] = number[tail[arc]], number[head[arc]]
+    return _renumbered(tree, order, number), label[order]
+
+
+@compiled
+def _along_thread(tree):
+    """Return the nodes along the thread, the root last, and the number of each in that order."""
     root = np.uint32(tree.size - 1)
     order = np.empty(tree.size, np.uint32)
     node = root
@@ -104,16 +131,13 @@ def relabel(tree, tail, head, cost, hung, label):
     number = np.empty(tree.size, np.uint32)
     for new in range(tree.size):
         number[order[new]] = new
+    return order, number
 
-    place = _places(tail, number)
-    new_tail, new_head, new_cost = np.empty_like(tail), np.empty_like(head), np.empty_like(cost)
-    for arc in range(tail.size):
-        new = place[arc]
-        new_tail[new] = number[tail[arc]]
-        new_head[new] = number[head[arc]]
-        new_cost[new] = cost[arc]
 
-    new_tree, new_hung, new_label = np.empty_like(tree), np.empty_like(hung), np.empty_like(label)
+@compiled
+def _renumbered(tree, order, number):
+    root = np.uint32(tree.size - 1)
+    new_tree = np.empty_like(tree)
     for new in range(tree.size):
         old = order[new]
         new_tree[new] = tree[old]
@@ -122,11 +146,7 @@ def relabel(tree, tail, head, cost, hung, label):
         new_tree[new].last = number[tree[old].last]
         if old != root:
             new_tree[new].parent = number[tree[old].parent]
-            if tree[old].arc >= 0:
-                new_tree[new].arc = place[tree[old].arc]
-        new_hung[new] = hung[old]
-        new_label[new] = label[old]
-    return new_tree, new_tail, new_head, new_cost, new_hung, new_label
+    return new_tree
 
 
 @compiled
