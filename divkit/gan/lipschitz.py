@@ -158,24 +158,31 @@ class GradientPenalty(Lipschitz):
         Raises
         ------
         ValueError
-            If the samples differ in shape, or the critic's outputs in number.
+            If the samples differ in shape or there are none, or if the critic's outputs differ
+            from them in number or do not depend on them.
         """
-        if x_real.ndim == 0 or x_real.shape[1:] != x_fake.shape[1:]:
+        shapes = tuple(x_real.shape), tuple(x_fake.shape)
+        if () in shapes or shapes[0][1:] != shapes[1][1:]:
             raise ValueError(
                 "`x_real` and `x_fake` must agree in all but their first axis, got shapes "
-                f"{tuple(x_real.shape)} and {tuple(x_fake.shape)}"
+                f"{shapes[0]} and {shapes[1]}"
+            )
+        if not x_real.numel() or not x_fake.numel():
+            raise ValueError(
+                f"`x_real` and `x_fake` must have at least 1 sample, got shapes {shapes[0]} and "
+                f"{shapes[1]}"
             )
         with torch.enable_grad():
             norm = _norms(critic, self._places(x_real.detach(), x_fake.detach()))
             excess = norm - self.centre
-            excess = excess.clamp(min=0) if self.one_sided else excess.abs()
+            excess = torch.relu(excess) if self.one_sided else excess.abs()
             return self.weight * (excess**self.power).mean()
 
     def _places(self, x_real: Tensor, x_fake: Tensor) -> Tensor:
         if self.at == "real":
             return x_real.clone()
         if self.at == "around":
-            return x_real + 0.5 * x_real.std() * torch.randn_like(x_real)
+            return x_real + 0.5 * x_real.std(correction=0) * torch.randn_like(x_real)
         pairs = min(len(x_real), len(x_fake))
         x_real, x_fake = x_real[:pairs], x_fake[:pairs]
         shape = (pairs, *[1] * (x_real.ndim - 1))
@@ -192,7 +199,14 @@ def _norms(critic: Critic, x: Tensor) -> Tensor:
             f"`critic` must return one output per sample, got shape {tuple(v.shape)} for "
             f"{len(x)} samples"
         )
-    (gradient,) = torch.autograd.grad(v.sum(), x, create_graph=True)
+    gradient = None
+    if v.requires_grad:
+        (gradient,) = torch.autograd.grad(v.sum(), x, create_graph=True, allow_unused=True)
+    if gradient is None:
+        raise ValueError(
+            "`critic` must depend on its samples, got outputs without a gradient in them: call it "
+            "without `detach` and `no_grad` inside"
+        )
     wide = torch.float64 if x.dtype == torch.float64 else torch.float32
     norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1, dtype=wide)
     return norms

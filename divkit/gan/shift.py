@@ -67,7 +67,8 @@ class Shift:
         if self.D.name == "kl":
             return torch.logsumexp(v + q.log().to(v.dtype), 0)
         value, ratio = _sharpened(v.detach().double(), q, self.number)
-        return with_gradient(value.to(v.dtype), v, ratio.to(v.dtype))
+        penalty: Tensor = with_gradient(value.to(v.dtype), v, ratio.to(v.dtype))
+        return penalty
 
 
 _numbered: WeakValueDictionary[int, Divergence] = WeakValueDictionary()
