@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from divkit import _threads
 from divkit.emd import boxes
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.cloud import Cloud
+from divkit.emd.cloud import Cloud, Grouping
+from divkit.emd.columns import each_once
 from divkit.emd.metrics import Metric
 
 _CODES = {
@@ -66,10 +67,12 @@ class BoxedPairs:
         """Return the pairs of other points by the same metric."""
         return BoxedPairs(x, y, self._metric, self._p)
 
-    def coarser(self, a: Vector, b: Vector, n: int, m: int) -> tuple[BoxedPairs, Vector, Vector]:
-        """Return n and m points that stand for these, with their mass."""
-        x, mass_a = self.x.centroids(a, n)
-        y, mass_b = self.y.centroids(b, m)
+    def coarser(
+        self, a: Vector, b: Vector, x_groups: Grouping, y_groups: Grouping
+    ) -> tuple[BoxedPairs, Vector, Vector]:
+        """Return points that stand for groups of these, with the mass of each."""
+        x, mass_a = self.x.centroids(a, x_groups)
+        y, mass_b = self.y.centroids(b, y_groups)
         return self.between(x, y), mass_a, mass_b
 
     def at(self, rows: Indices, columns: Indices) -> Vector:
@@ -112,8 +115,9 @@ class BoxedPairs:
         _, of_columns = self._nearest(self.y, self.x, f, k, 1 + tie)
         more_columns, rank = np.nonzero(of_columns >= 0)
         more_rows = of_columns[more_columns, rank]
-        pairs = np.unique(np.concatenate([rows * m + columns, more_rows * m + more_columns]))
-        return f, *np.divmod(pairs, m)
+        return f, *each_once(
+            np.concatenate([rows, more_rows]), np.concatenate([columns, more_columns]), m
+        )
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
         """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `columns.Pricing`."""

@@ -12,6 +12,9 @@ from divkit.emd import coarse
 from divkit.emd.answer import Indices, Matrix, Vector
 from divkit.emd.boxes import SLOTS
 
+# Points group by group, and where each group starts, with the end of the last.
+Grouping = tuple[Indices, Indices]
+
 
 class Boxes(NamedTuple):
     """Points in boxes of up to `SLOTS` of them, coordinate by coordinate."""
@@ -66,16 +69,31 @@ class Cloud:
         full[boxes.slot] = potential
         return full.reshape(-1, SLOTS)
 
-    def centroids(self, weights: Vector, groups: int) -> tuple[Cloud, Vector]:
-        """Return the centroids of groups of points, with the mass of each."""
-        order, starts = coarse.bisect(self.points, groups)
+    @property
+    def ranks(self) -> tuple[Indices, Indices]:
+        """Where each point comes in two orders of this kind, the second that of the cloud."""
+        # Another direction to cut in, so that what is at an edge here is inside there.
+        turn = np.linalg.qr(np.random.default_rng(0).normal(size=(self.points.shape[1],) * 2))[0]
+        order, _ = coarse.bisect(np.ascontiguousarray(self.points @ turn), self._starts.size - 1)
+        turned = np.empty_like(order)
+        turned[order] = np.arange(order.size)
+        return turned, np.arange(order.size)
+
+    def groups(self, count: int) -> Grouping:
+        """Return groups of neighbours, alike in size."""
+        order, starts = coarse.bisect(self.points, count)
+        return order, starts
+
+    def centroids(self, weights: Vector, groups: Grouping) -> tuple[Cloud, Vector]:
+        """Return the centroids of groups of points, with the mass of each, in the cloud's order."""
+        order, starts = groups
         mass = np.add.reduceat(weights[order], starts[:-1])
         moments = np.add.reduceat(weights[order, None] * self.points[order], starts[:-1])
         cloud = Cloud(moments / mass[:, None])
         return cloud, mass[cloud.order]
 
-    def representatives(self, weights: Vector, groups: int) -> tuple[Cloud, Vector]:
+    def representatives(self, weights: Vector, groups: Grouping) -> tuple[Cloud, Vector]:
         """Return of each group of points the one nearest to its centroid, with their mass."""
-        atoms, mass = coarse.representatives(self.points, weights, groups)
+        atoms, mass = coarse.nearest_to_centroids(self.points, weights, *groups)
         cloud = Cloud(self.points[atoms])
         return cloud, mass[cloud.order]

@@ -30,7 +30,13 @@ def representatives(features, weights, groups):
         Of each group, the one nearest to its centroid, by the sum of distances in all features.
     mass : array, shape (groups,)
     """
-    order, starts = bisect(features, groups)
+    return nearest_to_centroids(features, weights, *bisect(features, groups))
+
+
+@compiled
+def nearest_to_centroids(features, weights, order, starts):
+    """Return what `representatives` does for groups given as `bisect` returns them."""
+    groups = starts.size - 1
     atoms = np.empty(groups, np.int64)
     mass = np.zeros(groups)
     centroid = np.empty(features.shape[1])

@@ -11,6 +11,7 @@ from divkit.emd import columns
 from divkit.emd.answer import Answer, Matrix, NoPlanError, Vector
 from divkit.emd.boxed import BoxedPairs
 from divkit.emd.cloud import Cloud
+from divkit.emd.crash import Groups
 from divkit.emd.metrics import Metric
 from divkit.emd.sinkhorn_start import refine
 from divkit.emd.tiled import TiledPairs
@@ -73,20 +74,27 @@ def solve(a: Vector, b: Vector, pairs: Pairs, limit: int | None = None) -> Answe
 
 
 def _solve(a: Vector, b: Vector, pairs: Pairs, limit: int | None = None) -> Answer:
-    g = _start(a, b, pairs)
+    g, groups = _start(a, b, pairs)
     g = np.where(np.isfinite(g), g, 0.0)
-    return columns.solve(a, b, pairs, g, limit, refine=partial(refine, a, b))
+    return columns.solve(a, b, pairs, g, limit, refine=partial(refine, a, b), groups=groups)
 
 
-def _start(a: Vector, b: Vector, pairs: Pairs) -> Vector:
-    """Return potentials of the sinks to start from, +inf where all pairs are forbidden."""
+def _start(a: Vector, b: Vector, pairs: Pairs) -> tuple[Vector, Groups | None]:
+    """Return potentials of the sinks to start from, and a plan between groups of points.
+
+    The potentials are +inf where all pairs are forbidden.
+    """
     n, m = pairs.shape
     if max(n, m) > _SMALL:
-        fewer, mass_a, mass_b = pairs.coarser(a, b, _groups(n), _groups(m))
+        rows, cols = pairs.x.groups(_groups(n)), pairs.y.groups(_groups(m))
+        fewer, mass_a, mass_b = pairs.coarser(a, b, rows, cols)
         with suppress(NoPlanError):
             answer = _solve(mass_a, mass_b, fewer)
-            return pairs.between(fewer.x, pairs.y).column_minima(answer.f)
-    return pairs.column_minima(np.zeros(n))
+            g = pairs.between(fewer.x, pairs.y).column_minima(answer.f)
+            sources, sinks = fewer.x.order[answer.rows], fewer.y.order[answer.columns]
+            ranks = (pairs.x if n >= m else pairs.y).ranks
+            return g, Groups(rows, cols, sources, sinks, answer.mass, ranks)
+    return pairs.column_minima(np.zeros(n)), None
 
 
 def _groups(size: int) -> int:

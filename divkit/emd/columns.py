@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from divkit.emd import crash
 from divkit.emd.answer import Answer, Indices, NoPlanError, Vector
-from divkit.emd.basis import match, ship
+from divkit.emd.crash import TIE, Groups
 from divkit.emd.simplex import TOLERANCE, NetworkSimplex
 
 # Pairs of every row and of every column to begin with.
@@ -22,10 +23,6 @@ SHORTLIST = 8
 # Pairs added for a row in one round; more where rounds pile up.
 PER_ROW = 4
 _PATIENCE = 4
-# Equal costs make for many equally good pairs; this share of the cost tells them apart.
-TIE = 1e-6
-# Costs of leftovers that are looked at together.
-_TILE = 1 << 18
 
 
 class Pricing(Protocol):
@@ -42,7 +39,7 @@ class Pricing(Protocol):
         """Return the costs of all `rows` to all `columns`, shape (rows, columns)."""
 
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j M_ij − g_j, and rows and columns of pairs, each pair once.
+        """Return f = min_j M_ij − g_j, and rows and columns of pairs, each once and in order.
 
         These are the `k` least (1 + tie) M_ij − g_j of every row and the `k` least
         (1 + tie) M_ij − f_i of every column; none is forbidden.
@@ -64,6 +61,7 @@ def solve(
     limit: int | None = None,
     first: tuple[Indices, Indices] | None = None,
     refine: Callable[..., tuple[Vector, Vector]] | None = None,
+    groups: Groups | None = None,
 ) -> Answer:
     """Return an optimal plan with its potentials.
 
@@ -82,6 +80,8 @@ def solve(
     refine : callable, optional
         ``refine(rows, columns, costs, f, g)`` returns potentials that are closer to the optimum,
         feasible or not, from the shortlist and those that it was made with.
+    groups : Groups, optional
+        A plan between groups of rows and of columns, to start from.
 
     Raises
     ------
@@ -96,11 +96,14 @@ def solve(
     f = np.where(np.isfinite(f), f, 0.0)
     if refine is not None:
         f, g = refine(rows, columns, pricing.at(rows, columns), f, g)
-    leading = 0
-    if first is not None:
-        leading = first[0].size
-        rows, columns = np.concatenate([first[0], rows]), np.concatenate([first[1], columns])
-    simplex = _started(a, b, pricing, f, g, rows, columns, leading, limit)
+    if groups is not None:
+        simplex = crash.between_groups(a, b, pricing, f, g, rows, columns, groups, limit)
+    else:
+        leading = 0
+        if first is not None:
+            leading = first[0].size
+            rows, columns = np.concatenate([first[0], rows]), np.concatenate([first[1], columns])
+        simplex = crash.along_cheapest(a, b, pricing, f, g, rows, columns, leading, limit)
     _place(simplex, pricing, f, g)
     rounds = 0
     while True:
@@ -123,55 +126,12 @@ def solve(
     return Answer(flow.tails, flow.heads - n, flow.mass, now_f, now_g, simplex.pivots)
 
 
-def _started(
-    a: Vector,
-    b: Vector,
-    pricing: Pricing,
-    f: Vector,
-    g: Vector,
-    rows: Indices,
-    columns: Indices,
-    leading: int,
-    limit: int | None,
-) -> NetworkSimplex:
-    """Return a simplex whose costs are reduced by `f` and `g`: small numbers have more digits.
-
-    Its forest ships along the `leading` pairs in their order, then along the cheapest.
-    """
-    n = a.size
-    costs = pricing.at(rows, columns)
-    reduced = costs - f[rows] - g[columns]
-    supply = np.concatenate([a, -b])
-    excess = supply.copy()
-    tails, heads = rows.astype(np.uint32), (columns + n).astype(np.uint32)
-    order = leading + np.argsort((reduced + TIE * costs)[leading:])
-    basic = ship(np.concatenate([np.arange(leading), order]), tails, heads, excess)
-    more_rows, more_columns = _matched(pricing, g, excess[:n], -excess[n:])
-    more = pricing.at(more_rows, more_columns) - f[more_rows] - g[more_columns]
-    return NetworkSimplex(
-        supply,
-        np.concatenate([rows, more_rows]),
-        np.concatenate([columns, more_columns]) + n,
-        np.concatenate([reduced, more]),
-        np.concatenate([basic, rows.size + np.arange(more.size)]),
-        np.zeros(supply.size),
-        limit=limit,
-    )
-
-
-def _matched(pricing: Pricing, g: Vector, give: Vector, take: Vector) -> tuple[Indices, Indices]:
-    """Return pairs that ship what is left, as far as they are not forbidden."""
-    rows, columns = np.flatnonzero(give > 0), np.flatnonzero(take > 0)
-    pairs = [(rows[:0], columns[:0])]
-    left = take[columns]
-    height = max(1, _TILE // max(1, columns.size))
-    for start in range(0, rows.size, height):
-        tile = rows[start : start + height]
-        cost = pricing.block(tile, columns)
-        found = match(cost, g[columns], give[tile], left)
-        pairs.append((tile[found[0]], columns[found[1]]))
-    of_rows, of_columns = zip(*pairs, strict=True)
-    return np.concatenate(of_rows), np.concatenate(of_columns)
+def each_once(rows: Indices, columns: Indices, m: int) -> tuple[Indices, Indices]:
+    """Return pairs of which some may come twice in order, row by row, each once; of `m` columns."""
+    pairs = np.sort(rows * m + columns)  # np.unique hashes, which takes several times as long
+    first = np.ones(pairs.size, np.bool_)
+    np.not_equal(pairs[1:], pairs[:-1], out=first[1:])
+    return np.divmod(pairs[first], m)
 
 
 def _place(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from divkit import _threads
 from divkit.emd import candidates, coarse, columns
 from divkit.emd.answer import Answer, Indices, Matrix, NoPlanError, Vector
+from divkit.emd.columns import each_once
 from divkit.emd.warm import Start
 
 # Up to so many atoms a side the costs tell enough of a start by themselves.
@@ -142,15 +143,11 @@ class MatrixPricing:
             best = np.take_along_axis(best, order, axis=1)
         rows, columns = np.nonzero(of_rows >= 0)
         of_columns, ranks = np.nonzero(best >= 0)
-        pairs = np.unique(
-            np.concatenate(
-                [
-                    rows * m + of_rows[rows, columns],
-                    best[of_columns, ranks].astype(np.intp) * m + of_columns,
-                ]
-            )
+        rows, columns = each_once(
+            np.concatenate([rows, best[of_columns, ranks]]),
+            np.concatenate([of_rows[rows, columns], of_columns]),
+            m,
         )
-        rows, columns = np.divmod(pairs, m)
         return f, rows, self._number[columns]
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:

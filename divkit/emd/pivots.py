@@ -14,17 +14,17 @@ for _step in pivot.STEPS:
 
 
 @compiled
-def pivots(tree, potential, tail, head, cost, tolerance, block, limit):
+def pivots(tree, potential, tail, head, cost, first, last, tolerance, block, limit):
     """Pivot until no reduced cost is below −tolerance, or `limit` times; return (status, pivots).
 
-    The arcs are looked through in blocks, round and round. The best of the first block that has
-    an arc worth entering enters.
+    The arcs from `first` to `last` are looked through in blocks, round and round. The best of the
+    first block that has an arc worth entering enters.
     """
     done = 0
     seen = 0  # arcs since the last pivot
-    start = 0
-    while seen < tail.size:
-        stop = min(start + block, tail.size)
+    start = first
+    while seen < last - first:
+        stop = min(start + block, last)
         entering = -1
         best = -tolerance
         for arc in range(start, stop):
@@ -33,7 +33,7 @@ def pivots(tree, potential, tail, head, cost, tolerance, block, limit):
                 best = reduced
                 entering = arc
         seen += stop - start
-        start = stop if stop < tail.size else 0
+        start = stop if stop < last else first
         if entering >= 0:
             if done == limit:
                 return PAUSED, done

@@ -213,6 +213,8 @@ class NetworkSimplex:
                 self._tail,
                 self._head,
                 cost,
+                0,
+                self.arcs,
                 self.tolerance,
                 max(_SMALLEST_BLOCK, int(self.arcs**0.5)),
                 min(batch, self._limit - self.pivots),

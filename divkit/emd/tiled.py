@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from divkit.emd import candidates
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.cloud import Cloud
+from divkit.emd.cloud import Cloud, Grouping
+from divkit.emd.columns import each_once
 from divkit.emd.costs import PointCosts
 from divkit.emd.metrics import Metric
 
@@ -49,11 +50,13 @@ class TiledPairs:
         """Return the pairs of other points by the same metric."""
         return TiledPairs(x, y, self._metric)
 
-    def coarser(self, a: Vector, b: Vector, n: int, m: int) -> tuple[TiledPairs, Vector, Vector]:
-        """Return n and m of the points that stand for all, with their mass."""
+    def coarser(
+        self, a: Vector, b: Vector, x_groups: Grouping, y_groups: Grouping
+    ) -> tuple[TiledPairs, Vector, Vector]:
+        """Return of groups of points those that stand for all, with their mass."""
         # Not their centroids: nothing is known of what lies between the points.
-        x, mass_a = self.x.representatives(a, n)
-        y, mass_b = self.y.representatives(b, m)
+        x, mass_a = self.x.representatives(a, x_groups)
+        y, mass_b = self.y.representatives(b, y_groups)
         return self.between(x, y), mass_a, mass_b
 
     def at(self, rows: Indices, columns: Indices) -> Vector:
@@ -93,8 +96,9 @@ class TiledPairs:
         columns = of_rows[rows, rank]
         more_columns, rank = np.nonzero(of_columns >= 0)
         more_rows = of_columns[more_columns, rank].astype(np.intp)
-        pairs = np.unique(np.concatenate([rows * m + columns, more_rows * m + more_columns]))
-        return f, *np.divmod(pairs, m)
+        return f, *each_once(
+            np.concatenate([rows, more_rows]), np.concatenate([columns, more_columns]), m
+        )
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
         """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `columns.Pricing`."""

@@ -75,12 +75,14 @@ def watched(solver, *, costs_matter=True):
     seen = set()
     counts = {"pivots": 0, "degenerate": 0}
 
-    def one_by_one(nodes, potential, tail, head, cost, tolerance, block, limit):
+    def one_by_one(nodes, potential, tail, head, cost, first, last, tolerance, block, limit):
         label = solver._label
         done = 0
         while True:
             before = np.sort(nodes["flow"])
-            status, one = whole(nodes, potential, tail, head, cost, tolerance, block, 1)
+            status, one = whole(
+                nodes, potential, tail, head, cost, first, last, tolerance, block, 1
+            )
             require_tree(nodes)
             require_strongly_feasible(nodes)
             require_flow(nodes, tail, head, supply[label[:-1]], 1e-14 * mass)

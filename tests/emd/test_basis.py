@@ -47,16 +47,16 @@ def test_shipping(rng, weights):
 def test_the_rest_goes_to_the_cheapest_that_is_left():
     cost = np.array([[1.0, 3.0, 2.0], [0.0, 5.0, 9.0]])
     give, take = np.array([2.5, 1.0]), np.array([1.0, 1.5, 1.0])
-    rows, columns = match(cost, np.array([0.0, 2.0, 0.0]), give, take)
+    rows, columns, mass = match(cost, np.array([0.0, 2.0, 0.0]), give, take)
     # Row 0 by cost − potential: 1 at columns 0 and 1, 2 at column 2. Row 1 takes what is left.
-    assert list(zip(rows, columns, strict=True)) == [(0, 0), (0, 1), (1, 2)]
+    assert list(zip(rows, columns, mass, strict=True)) == [(0, 0, 1.0), (0, 1, 1.5), (1, 2, 1.0)]
     assert give.sum() == take.sum() == 0.0
 
 
 def test_forbidden_pairs_are_left_alone():
     cost = np.array([[np.inf, 1.0], [np.inf, 2.0]])
     give, take = np.array([1.0, 1.0]), np.array([1.0, 1.0])
-    rows, columns = match(cost, np.zeros(2), give, take)
+    rows, columns, _ = match(cost, np.zeros(2), give, take)
     assert (rows.tolist(), columns.tolist()) == ([0], [1])
     assert (give.tolist(), take.tolist()) == ([0.0, 1.0], [1.0, 0.0])
 
@@ -64,6 +64,6 @@ def test_forbidden_pairs_are_left_alone():
 def test_matching_everything_is_a_forest(rng):
     give, take = rng.random(20), rng.random(30)
     take *= give.sum() / take.sum()
-    rows, columns = match(rng.random((20, 30)), np.zeros(30), give, take)
+    rows, columns, _ = match(rng.random((20, 30)), np.zeros(30), give, take)
     require_forest(50, rows, columns + 20)
     assert min(give.max(), take.max()) == pytest.approx(0.0, abs=1e-15)

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd import columns, dense
+from divkit.emd import crash, dense
 from divkit.emd.answer import NoPlanError
 
 
@@ -177,12 +177,12 @@ def test_no_plan_is_allowed(rng):
 def test_few_pairs_are_looked_at(rng, monkeypatch):
     simplexes = []
 
-    class Recorded(columns.NetworkSimplex):
+    class Recorded(crash.NetworkSimplex):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             simplexes.append(self)
 
-    monkeypatch.setattr(columns, "NetworkSimplex", Recorded)
+    monkeypatch.setattr(crash, "NetworkSimplex", Recorded)
     n = 1000
     a, b = balanced(WEIGHTS["dirichlet"], rng, n, n)
     dense.solve(a, b, plane(rng, n, n))
