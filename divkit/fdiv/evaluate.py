@@ -141,8 +141,8 @@ def _large(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Arr
     dtype, tolerance = p.dtype, _check.rounding(p) ** 0.5
     p, q = np.moveaxis(p, axis, -1), np.moveaxis(q, axis, -1)
     shape = p.shape[:-1]
-    rows = [np.ascontiguousarray(x).reshape(-1, x.shape[-1]) for x in (p, q)]
-    found = fused.integral(D, *rows)
+    p, q = (np.ascontiguousarray(x).reshape(-1, x.shape[-1]) for x in (p, q))
+    found = fused.integral(D, p, q, equal=not normalize)
     if found is None:
         return None
     excess, p_mass, q_mass = (part.reshape(shape) for part in found)
