@@ -81,11 +81,11 @@ def _integral(
     # A nan or an infinity among the entries shows in the masses, an overflow in the integral.
     if sums[REFUSED].any() or not np.isfinite(sums[INTEGRAND]).all():
         return None
-    mismatch = sums[DIFFERENCE] / sums[Q_MASS]
+    mismatch = sums[DIFFERENCE] / p_mass
     if not known and np.abs(mismatch).max() > 1e-14:
         scale = p_mass / q_mass
         sums = _sums(kernel, p, q, scale, nought)
-        mismatch = sums[DIFFERENCE] / sums[Q_MASS]
+        mismatch = sums[DIFFERENCE] / p_mass
     excess, curvature = _excess(D, sums), _curvature(D)
     if np.isfinite(curvature):
         # The masses still differ by some roundings, which count when p ≈ q: F(c) = ∫h(p, cq) at
