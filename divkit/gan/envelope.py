@@ -24,7 +24,8 @@ def with_gradient(value: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
 @torch.library.custom_op("divkit::gradient_of_optimum", mutates_args=())
 def _product(outer: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
     """Return outer · gradient, which depends on x but has no derivative."""
-    return outer.reshape(outer.shape + (1,) * (gradient.ndim - outer.ndim)) * gradient
+    product = outer.reshape(outer.shape + (1,) * (gradient.ndim - outer.ndim)) * gradient
+    return product.to(x.dtype)
 
 
 @with_gradient.register_fake
@@ -34,7 +35,7 @@ def _(value: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
 
 @_product.register_fake
 def _(outer: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
-    return torch.empty_like(gradient)
+    return torch.empty_like(x)
 
 
 def _keep(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
