@@ -71,8 +71,8 @@ class BoxedPairs:
         self, a: Vector, b: Vector, x_groups: Grouping, y_groups: Grouping
     ) -> tuple[BoxedPairs, Vector, Vector]:
         """Return points that stand for groups of these, with the mass of each."""
-        x, mass_a = self.x.centroids(a, x_groups)
-        y, mass_b = self.y.centroids(b, y_groups)
+        by = Cloud.centroids if self.x.narrow else Cloud.representatives
+        (x, mass_a), (y, mass_b) = by(self.x, a, x_groups), by(self.y, b, y_groups)
         return self.between(x, y), mass_a, mass_b
 
     def at(self, rows: Indices, columns: Indices) -> Vector:

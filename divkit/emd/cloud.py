@@ -16,6 +16,10 @@ from divkit.emd.boxes import SLOTS
 Grouping = tuple[Indices, Indices]
 
 
+# Dimensions in which a group of neighbours is small against the whole cloud.
+_FEW_DIMENSIONS = 3
+
+
 class Boxes(NamedTuple):
     """Points in boxes of up to `SLOTS` of them, coordinate by coordinate."""
 
@@ -46,6 +50,11 @@ class Cloud:
     def __init__(self, points: Matrix) -> None:
         self.order, self._starts = coarse.bisect(points, -(-len(points) // SLOTS))
         self.points = np.ascontiguousarray(points[self.order])
+
+    @property
+    def narrow(self) -> bool:
+        """Whether groups of neighbours are small, and one point may stand for all of a group."""
+        return bool(self.points.shape[1] <= _FEW_DIMENSIONS)
 
     @cached_property
     def boxes(self) -> Boxes:

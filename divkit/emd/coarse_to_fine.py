@@ -92,6 +92,8 @@ def _start(a: Vector, b: Vector, pairs: Pairs) -> tuple[Vector, Groups | None]:
             answer = _solve(mass_a, mass_b, fewer)
             g = pairs.between(fewer.x, pairs.y).column_minima(answer.f)
             sources, sinks = fewer.x.order[answer.rows], fewer.y.order[answer.columns]
+            if not pairs.x.narrow:
+                return g, None
             ranks = (pairs.x if n >= m else pairs.y).ranks
             return g, Groups(rows, cols, sources, sinks, answer.mass, ranks)
     return pairs.column_minima(np.zeros(n)), None
