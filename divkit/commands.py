@@ -153,12 +153,41 @@ def demo(
     out.print(Text(f"The report is {report}"), soft_wrap=True)
 
 
+@app.command("gan")
+def train_gan(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="ring or digits.")] = "ring",
+    objective: Annotated[
+        str, typer.Option(help="A divergence, non_saturating, wgan_gp, f_gamma, earth_mover, …")
+    ] = "non_saturating",
+    conditional: Annotated[
+        bool, typer.Option("--conditional", help="Ask for a mode, or a digit, each time.")
+    ] = False,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of the generator; by default what suits.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, noise and minibatches.")] = 0,
+    directory: Annotated[Path, typer.Option("--out", help="Where the pictures go.")] = Path(
+        "divkit-gan"
+    ),
+) -> None:
+    """Train a small GAN by any objective: modes covered, exact EMD to held-out data, pictures."""
+    from divkit import gan_demo  # torch is an extra of its own
+
+    with _one_line({"data": "DATA", "objective": "--objective", "conditional": "--conditional"}):
+        found = gan_demo.run(
+            data, objective, directory, conditional=conditional, steps=steps, seed=seed
+        )
+    out.print(tables.training(data, found))
+    for picture in found.pictures:
+        err.print(Text(f"picture: {picture}"), soft_wrap=True)
+
+
 @contextmanager
 def _one_line(renamed: dict[str, str]) -> Iterator[None]:
     """Turn what a user can mend into one line and exit 2, in the words of the command line."""
     try:
         yield
-    except (ValueError, TypeError, OSError, ConvergenceError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError, ConvergenceError) as error:
         message = str(error)
         if isinstance(error, OSError) and error.filename is not None:
             message = f"`{error.filename}` cannot be used: {error.strerror}"

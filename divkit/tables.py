@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
@@ -11,6 +12,9 @@ from rich.text import Text
 
 from divkit.compare import Comparison, label
 from divkit.fdiv import Divergence
+
+if TYPE_CHECKING:
+    from divkit.gan_demo import Outcome
 
 
 def number(x: float) -> str:
@@ -109,4 +113,18 @@ def verification(results: dict[str, list[tuple[str, str | None]]]) -> Table:
             Text(str(len(failed)), style="bold red" if failed else "green"),
             Text(", ".join(failed)),
         )
+    return table
+
+
+def training(data: str, found: Outcome) -> Table:
+    """Return the table of `divkit gan`."""
+    table = Table(title=Text(f"{found.system}, on {data}"), box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column("measure")
+    table.add_column("value", justify="right")
+    table.add_row("modes covered", f"{found.modes} of {found.of}")
+    table.add_row("exact EMD to held-out data", number(found.distance))
+    table.add_row("the same of real samples", number(found.floor))
+    if found.as_asked is not None:
+        table.add_row("samples that are as asked", f"{found.as_asked:.1%}")
+    table.add_row("seconds of training", f"{found.seconds:.1f}")
     return table

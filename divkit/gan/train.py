@@ -234,7 +234,8 @@ def _steps(run: Training, steps: int, progress: bool) -> Iterator[int]:
         for step in range(run.step, steps):
             yield step
             losses = {"generator": run.generator_losses, "critic": run.critic_losses}
-            bar.set_postfix({name: f"{each[-1]:.3g}" for name, each in losses.items() if each})
+            latest = {name: f"{each[-1]:.3g}" for name, each in losses.items() if each}
+            bar.set_postfix(latest, refresh=False)
             bar.update()
 
 

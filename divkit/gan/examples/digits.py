@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import torch
 from sklearn.datasets import load_digits
@@ -40,10 +39,19 @@ def recognised(x: Tensor, labels: Tensor) -> float:
     >>> digits.recognised(x, labels) > 0.99, digits.recognised(-x, labels) < 0.3
     (True, True)
     """
-    return float((_reader().predict(x.detach().cpu().numpy()) == labels.cpu().numpy()).mean())
+    return (read(x) == labels.to("cpu")).double().mean().item()
+
+
+def read(x: Tensor) -> Tensor:
+    """Return the digit that the machine reads in each image."""
+    return torch.as_tensor(_reader().predict(x.detach().cpu().numpy()))
+
+
+def reader(x: Tensor, labels: Tensor) -> SVC:
+    """Return a support vector machine that has learned to read these images."""
+    return SVC(gamma=0.02, C=10).fit(x.numpy(), labels.numpy())
 
 
 @functools.cache
-def _reader() -> Any:
-    x, labels = digits()
-    return SVC(gamma=0.02, C=10).fit(x.numpy(), labels.numpy())
+def _reader() -> SVC:
+    return reader(*digits())

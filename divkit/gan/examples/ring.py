@@ -47,25 +47,36 @@ class Ring:
         angle = torch.arange(self.modes) * (2 * math.pi / self.modes)
         return self.radius * torch.stack([angle.cos(), angle.sin()], dim=1)
 
-    def sample(self, n: int, random: torch.Generator | None = None) -> Tensor:
-        """Return n samples, shape (n, 2), of torch's random numbers or of those given."""
+    def labelled(self, n: int, random: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Return n samples, shape (n, 2), and which Gaussian each is of.
+
+        They are drawn by torch's random numbers, or by those given.
+        """
         mode = torch.randint(self.modes, (n,), generator=random)
-        return self.means[mode] + self.deviation * torch.randn(n, 2, generator=random)
+        return self.means[mode] + self.deviation * torch.randn(n, 2, generator=random), mode
+
+    def sample(self, n: int, random: torch.Generator | None = None) -> Tensor:
+        """Return n samples without it."""
+        return self.labelled(n, random)[0]
+
+    def read(self, x: Tensor) -> Tensor:
+        """Return which Gaussian's mean is within three standard deviations, −1 where none is."""
+        distance, mode = torch.cdist(x, self.means.to(x)).min(dim=1)
+        return torch.where(distance <= 3 * self.deviation, mode, -1)
 
     def modes_covered(self, x: Tensor) -> int:
         """Return how many modes have a quarter of their share of samples, or more.
 
-        A mode's samples are those nearest to it, within three standard deviations; its share is
-        one in `modes`.
+        A mode's samples are those that `read` finds there; its share is one in `modes`.
         """
-        near, mode = self._nearest(x)
-        found = torch.bincount(mode[near], minlength=self.modes)
-        return int((found >= _SHARE * len(x) / self.modes).sum())
+        return covered(self.read(x), self.modes)
 
     def share_near(self, x: Tensor) -> float:
-        """Return the share of samples within three standard deviations of a mode."""
-        return self._nearest(x)[0].double().mean().item()
+        """Return the share of samples that are of any mode."""
+        return (self.read(x) >= 0).double().mean().item()
 
-    def _nearest(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        distance, mode = torch.cdist(x, self.means.to(x)).min(dim=1)
-        return distance <= 3 * self.deviation, mode
+
+def covered(found: Tensor, modes: int) -> int:
+    """Return how many of so many modes have a quarter of their share of all entries, or more."""
+    counts = torch.bincount(found[found >= 0], minlength=modes)
+    return int((counts >= _SHARE * len(found) / modes).sum())
