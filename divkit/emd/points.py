@@ -17,8 +17,8 @@ from divkit.emd.metrics import metric as read_metric
 from divkit.emd.solve import solve
 from divkit.emd.transport import Transport
 
-# Up to so many points a side nothing is compiled, and nothing that compiles is loaded.
-_SMALL = 64
+# Up to so many pairs their costs, two megabytes, are no burden, and `solve` is faster.
+_FEW_PAIRS = 1 << 18
 _ATOMS = "point of `x`", "point of `y`"
 _LARGEST_EXPONENT = 1000
 # Points that a message names.
@@ -57,8 +57,8 @@ def solve_points(
     -------
     Transport
         Its certificate is checked on all n·m pairs, and `plan` has at most n + m − 1 entries.
-        ``method`` says what was used: ``"points"``; ``"line"`` in one dimension; and between very
-        few points, which have a matrix, what `solve` uses.
+        ``method`` says what was used: ``"points"``; ``"line"`` in one dimension; and for a matrix
+        of up to two megabytes, which is made then, what `solve` uses.
 
     Raises
     ------
@@ -147,14 +147,15 @@ def _solve(
     x: Matrix, y: Matrix, a: Vector, b: Vector, cost: Metric, p: float | None, limit: int | None
 ) -> Transport:
     """Return the answer for points that have been checked; `p` is None for a user's function."""
-    if max(len(x), len(y)) <= _SMALL:
+    if len(x) * len(y) <= _FEW_PAIRS:
         M = cost.all_pairs(x, y)
-        # Elsewhere a message about forbidden pairs would speak of a matrix.
+        # Messages about forbidden pairs would speak of a matrix.
         if np.isfinite(M).all():
             return solve(a, b, M, max_iter=limit)
     from divkit.emd import coarse_to_fine  # compiled code
 
     pairs = coarse_to_fine.pairs(x, y, cost, p)
+    problem.require_range(a, pairs.largest)
     row, column = pairs.x.order, pairs.y.order
     try:
         answer = coarse_to_fine.solve(a[row], b[column], pairs, limit)

@@ -199,7 +199,7 @@ class NetworkSimplex:
             np.arange(arcs.size, dtype=np.int32),
             _NO_OPPOSITE,
         )
-        basic = forest[forest["arc"] >= 0]
+        basic = forest[(forest["arc"] >= 0) & (forest["flow"] > 0)]
         return Flow(tails[basic["arc"]], heads[basic["arc"]], basic["flow"])
 
     def _pivot_to_optimum(self, *, placing: bool) -> None:
