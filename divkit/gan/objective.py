@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from divkit import _check
@@ -234,10 +235,8 @@ class WGAN(Objective):
         _check_lipschitz(self.lipschitz)
 
     def _against(self, v_real: Tensor, *v_fakes: Tensor) -> Tensor:
-        loss = v_fakes[0].mean()
-        for v_fake in v_fakes[1:]:
-            loss = loss + v_fake.mean()
-        return loss / len(v_fakes) - v_real.mean()
+        means = [v_fake.mean() for v_fake in v_fakes]
+        return (means[0] if len(means) == 1 else torch.stack(means).mean()) - v_real.mean()
 
     def _generator(self, v_fake: Tensor) -> Tensor:
         return -v_fake.mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,10 @@ class Shift:
            "(f, Γ)-divergences: interpolating between f-divergences and integral probability
            metrics", J. Machine Learning Research 23 (2022).
         """
+        if self.D.name == "kl":
+            count = len(batches)
+            logs = (torch.logsumexp(v.flatten(), 0) - math.log(count * v.numel()) for v in batches)
+            return functools.reduce(torch.logaddexp, logs)
         masses = [1 / (len(batches) * batch.numel()) for batch in batches]
         if v_real is not None and self.D.slope < math.inf:
             batches, masses = (*batches, v_real.max()), [*masses, 0.0]
@@ -64,8 +69,6 @@ class Shift:
                 for batch, mass in zip(batches, masses, strict=True)
             ]
         )
-        if self.D.name == "kl":
-            return torch.logsumexp(v + q.log().to(v.dtype), 0)
         value, ratio = _sharpened(v.detach().double(), q, self.number)
         penalty: Tensor = with_gradient(value.to(v.dtype), v, ratio.to(v.dtype))
         return penalty
