@@ -50,8 +50,7 @@ BY_HAND: dict[str, Loss] = {
     "gan": lambda r, f: softplus(-r).mean() + softplus(f).mean(),
     "alpha": lambda r, f: ((torch.relu(1 + 0.5 * f) ** 3 - 1) / 1.5).mean() - r.mean(),
     "triangular_discrimination": lambda r, f: (
-        ((1 - torch.exp(-0.5 * f).clamp(max=2)) * (3 - torch.exp(-0.5 * f).clamp(max=2))).mean()
-        - (1 - torch.exp(-r)).mean()
+        _triangular(torch.exp(-0.5 * f).clamp(max=2)).mean() - (1 - torch.exp(-r)).mean()
     ),
     "hockey_stick": lambda r, f: (2 * torch.sigmoid(f)).mean() - torch.sigmoid(r).mean(),
     "tsallis": lambda r, f: (torch.relu((1 + 0.5 * f) / 1.5) ** 3).mean() - r.mean(),
