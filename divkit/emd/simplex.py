@@ -64,6 +64,9 @@ class NetworkSimplex:
     opposite : array of int, shape (arcs,), optional
         For each arc the number of the arc the other way, −1 where there is none. With it the
         forest's arcs may be given in either direction.
+    block : int, optional
+        How many arcs are priced before the best of them enters; by default the root of their
+        number.
     limit : int, optional
         The largest number of pivots.
     pivots : int, optional
@@ -89,6 +92,7 @@ class NetworkSimplex:
         potential: Vector,
         *,
         opposite: Indices | None = None,
+        block: int | None = None,
         limit: int | None = None,
         pivots: int = 0,
     ) -> None:
@@ -97,6 +101,7 @@ class NetworkSimplex:
         self.pivots = pivots
         self.tolerance = 0.0
         self._hangings = _HANGINGS
+        self._block = block
         self._supply = np.asarray(supply, np.float64)
         self._limit = usual_limit(nodes) if limit is None else limit
         self._tail, self._head = tails.astype(np.uint32), heads.astype(np.uint32)
@@ -216,7 +221,7 @@ class NetworkSimplex:
                 0,
                 self.arcs,
                 self.tolerance,
-                max(_SMALLEST_BLOCK, int(self.arcs**0.5)),
+                self._block or max(_SMALLEST_BLOCK, int(self.arcs**0.5)),
                 min(batch, self._limit - self.pivots),
             )
             self.pivots += done
