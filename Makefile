@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 BENCH ?=
 QUICK ?=
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench docs gallery clean
 
 demo: .venv/demo
 	$(BIN)/divkit demo
@@ -25,8 +25,13 @@ bench: .venv/bench
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
+gallery: .venv/dev
+	mkdir -p docs/_build/pictures
+	cd docs/_build/pictures && for script in ../../gallery/plot_*.py; do \
+	  echo "$$script" && ../../../$(BIN)/python "$$script" || exit 1; done
+
 clean:
-	rm -rf .venv .asv docs/_build divkit-report
+	rm -rf .venv .asv docs/_build docs/_gallery docs/gallery/*.png divkit-report
 
 .venv/demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
