@@ -10,7 +10,7 @@ from divkit.emd.refine import LARGEST_ERROR, LARGEST_ROUNDING
 from divkit.emd.transport import Transport, certificate, total
 
 # A gap that is accepted at once, of the cost of the plan.
-_SMALLEST_GAP = 1e-13
+SMALLEST_GAP = 1e-13
 
 
 def certified(a: Vector, b: Vector, costs: Costs, answer: Answer, method: str) -> Transport:
@@ -33,7 +33,7 @@ def is_exact(t: Transport, a: Vector, b: Vector, costs: Costs) -> bool:
 def is_rounding(t: Transport, a: Vector, b: Vector, cost: float) -> bool:
     """Return what `is_exact` does; `cost` is that of the plan if no cost were negative."""
     size = total(a * np.abs(t.f), b * np.abs(t.g)) + cost
-    allowed = max(_SMALLEST_GAP * cost, LARGEST_ROUNDING * size)
+    allowed = max(SMALLEST_GAP * cost, LARGEST_ROUNDING * size)
     return t.gap <= allowed and t.primal_residual <= LARGEST_ERROR
 
 

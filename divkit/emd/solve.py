@@ -1,8 +1,9 @@
 """One face over the ways to solve a transport problem.
 
-divkit's own simplex solves the problem as it is. Every other method gets the same scaled problem
-(`divkit.emd.problem`), and its answer is made exact in the same way (`divkit.emd.refine`). What
-comes back is certified (`divkit.emd.transport`).
+divkit's own simplex solves the problem as it is: a small one with all its pairs
+(`divkit.emd.small`), any other by column generation (`divkit.emd.dense`). Every other method gets
+the same scaled problem (`divkit.emd.problem`), and its answer is made exact in the same way
+(`divkit.emd.refine`). What comes back is certified (`divkit.emd.transport`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from divkit import _check
-from divkit.emd import feasibility, linear_program, pot, problem, warm
+from divkit.emd import feasibility, linear_program, pot, problem, small, warm
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
 from divkit.emd.costs import MatrixCosts
 from divkit.emd.exact import certified, check_limit, is_exact
@@ -22,20 +25,17 @@ from divkit.emd.transport import Transport
 from divkit.emd.warm import Start
 
 
-def _simplex(
-    a: Vector, b: Vector, M: Matrix, limit: int | None, start: Start | None = None
-) -> Answer:
+def _simplex(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
+    if small.fits(M.shape):
+        return small.answer(a, b, M, limit)
     from divkit.emd import dense  # compiled code
 
-    return dense.solve(a, b, M, limit, start)
+    return dense.solve(a, b, M, limit)
 
 
 _PRIMALS = {"highs": linear_program.highs_primal, "cvxpy": linear_program.cvxpy_primal}
 _DUALS = {"highs": linear_program.highs_dual, "cvxpy": linear_program.cvxpy_dual}
 _SOLVERS = {"simplex": _simplex, **_PRIMALS, "pot": pot.solve}
-
-# Up to so many atoms a side nothing is compiled, and nothing that compiles is loaded.
-_SMALL = 64
 
 
 def solve(
@@ -65,9 +65,9 @@ def solve(
         Costs, of any sign and size; +inf forbids a pair. Of a sparse array what is stored is
         allowed, zeros included, and every other pair forbidden; the simplex takes it.
     method : {"auto", "simplex", "highs", "pot", "cvxpy"}
-        ``"simplex"`` is the network simplex of divkit, with column generation; ``"highs"`` the
-        linear program through SciPy; ``"pot"`` the network simplex of POT; ``"cvxpy"`` the
-        linear program through cvxpy; ``"auto"`` is the simplex, but for small problems HiGHS.
+        ``"simplex"`` is the network simplex of divkit, with column generation where there are
+        many pairs; ``"highs"`` the linear program through SciPy; ``"pot"`` the network simplex
+        of POT; ``"cvxpy"`` the linear program through cvxpy; ``"auto"`` is the simplex.
     max_iter : int, optional
         The largest number of iterations (pivots of a simplex method) of one run of the solver.
         Running out of them is an error.
@@ -76,6 +76,7 @@ def solve(
     start : Transport or pair (f, g), optional
         An answer to a problem of this shape with similar weights or costs, or potentials. The
         simplex starts there, which saves most of its pivots; the answer is as exact as any.
+        Where there are few pairs, starting afresh takes less time, and is done.
 
     Returns
     -------
@@ -109,17 +110,22 @@ def solve(
     array([[0.25, 0.25],
            [0.  , 0.5 ]])
     """
+    ours = method in ("auto", "simplex")
+    if ours and start is None and solver is None:
+        # What is small and in order is through here before everything could be looked at.
+        t = small.solve(a, b, M, max_iter)
+        if t is not None:
+            return t
     _check.one_of("method", method, ("auto", *_SOLVERS))
-    if start is not None and method not in ("auto", "simplex"):
+    if start is not None and not ours:
         raise ValueError(f"`start` is where the simplex starts, got it with method={method!r}")
-    if method in ("auto", "simplex") and problem.is_sparse(M):
+    if ours and problem.is_sparse(M):
         if start is not None:
             raise ValueError("`start` needs a dense matrix `M`, got a sparse one")
         return _solve_sparse(a, b, M, max_iter)
     a, b, costs = problem.read(a, b, M)
     begin = None if start is None else warm.read(start, costs.shape)
-    if method == "auto":
-        method = "simplex" if max(costs.shape) > _SMALL else "highs"
+    method = "simplex" if ours else method
     return _solve(a, b, costs, _SOLVERS[method], method, max_iter, solver, begin)
 
 
@@ -219,13 +225,27 @@ def _solve(
             raise ValueError(f"`solver` chooses cvxpy's solver, got it with method={method!r}")
         backend = partial(backend, solver=solver)
     if method == "simplex":
-        with suppress(NoPlanError):
-            t = certified(a, b, costs, _simplex(a, b, costs.M, max_iter, start), method)
-            if is_exact(t, a, b, costs):
-                return t
+        t = _as_it_is(a, b, costs, max_iter, start)
+        if t is not None:
+            return t
     scaled = problem.scale(a, b, costs)
     answer = _answer(scaled, backend, max_iter, method)
     return certified(a, b, costs, scaled.unscaled(answer, costs.shape), method)
+
+
+def _as_it_is(
+    a: Vector, b: Vector, costs: MatrixCosts, max_iter: int | None, start: Start | None
+) -> Transport | None:
+    """Return the simplex' answer to the problem without scaling, None if that is not exact."""
+    if small.fits(costs.shape, start):
+        return small.solve(a, b, costs.M.astype(np.float64, copy=False), max_iter)
+    from divkit.emd import dense  # compiled code
+
+    with suppress(NoPlanError):
+        t = certified(a, b, costs, dense.solve(a, b, costs.M, max_iter, start), "simplex")
+        if is_exact(t, a, b, costs):
+            return t
+    return None
 
 
 def _solve_sparse(a: Any, b: Any, M: Any, max_iter: int | None) -> Transport:

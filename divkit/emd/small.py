@@ -1,0 +1,159 @@
+"""Exact transport between not many atoms: on all pairs at once, and with nothing to compile first.
+
+The loops run as they stand until they have taken about as long as it takes to load them compiled,
+and compiled from then on, to the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit.emd import small_problem
+from divkit.emd.answer import Answer, NoPlanError, Vector, limit_reached
+from divkit.emd.exact import check_limit
+from divkit.emd.record import Transport
+from divkit.emd.small_problem import INEXACT, LIMIT, NUMBERS, SOLVED, STATUS, STUCK, Found
+
+# Atoms of both sides up to which looking at all pairs is quicker than choosing among them.
+_MOST_ATOMS = 1024
+# Pairs up to which plain loops are over in some ten milliseconds: 64 atoms a side.
+_PLAIN_PAIRS = 1 << 12
+# Seconds of plain loops after which a process loads the compiled ones. Loading takes half a
+# second, and several once, when they are compiled; they are 30 to 300 times as fast.
+_PATIENCE = 1.0
+# A few pivots an atom are usual; a thousand of them are a sign of cycling.
+_USUAL_LIMIT = 10**6
+
+_compiled: Callable[..., None] | None = None
+_spent = 0.0
+
+
+def fits(shape: tuple[int, int], start: object = None) -> bool:
+    """Return whether a problem is small; with something to start from, where that saves nothing."""
+    n, m = shape
+    return n + m <= _MOST_ATOMS if start is None else n * m <= _PLAIN_PAIRS
+
+
+def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | None:
+    """Return the answer to an ordinary small problem, None if it takes more care.
+
+    Ordinary are arrays of float64 that fit and hold costs and weights of equal mass, far from
+    the ends of the range of floats, with a plan on the allowed pairs. What else `divkit.emd.solve`
+    takes, and what it refuses, is for those who have more time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the limit is none.
+    ConvergenceError
+        If the limit is reached.
+    """
+    if max_iter is not None:
+        check_limit(max_iter)
+    if type(M) is not np.ndarray or M.dtype != np.float64 or M.ndim != 2:
+        return None
+    n, m = shape = M.shape
+    if not (fits(shape) and n > 0 and m > 0 and M.flags.aligned):
+        return None
+    if a is None and b is None:
+        a, b = np.full(n, 1 / n), np.full(m, 1 / m)
+    elif not (_is_plain(a, n) and _is_plain(b, m)):
+        return None
+    found = _find(a, b, M, max_iter)
+    status, value, dual_value, gap, primal_residual, dual_residual, pivots, _ = _numbers(found)
+    if status != SOLVED:
+        return None
+    return Transport(
+        value=value,
+        dual_value=dual_value,
+        gap=gap,
+        primal_residual=primal_residual,
+        dual_residual=dual_residual,
+        method="simplex",
+        iterations=int(pivots),
+        shape=shape,
+        _plan=partial(_plan, found, shape),
+        _potentials=(np.asarray(found.f), np.asarray(found.g)),
+    )
+
+
+def answer(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> Answer:
+    """Solve a scaled problem; see `divkit.emd.answer.Backend` for what may come in.
+
+    Raises
+    ------
+    NoPlanError
+        If no plan avoids the forbidden pairs.
+    ConvergenceError
+        If the limit is reached.
+    """
+    found = _find(a, b, np.asarray(M, np.float64), limit)
+    status, *_, pivots, _ = _numbers(found)
+    if status == STUCK:
+        raise NoPlanError
+    assert status in (SOLVED, INEXACT)
+    f, g = np.asarray(found.f), np.asarray(found.g)
+    return Answer(*entries(found), f, g, int(pivots))
+
+
+def entries(found: Found) -> tuple[NDArray[np.intp], NDArray[np.intp], Vector]:
+    """Return rows, columns and masses of a plan."""
+    size = int(found.numbers[small_problem.ENTRIES])
+    rows, columns = (np.asarray(x[:size], np.intp) for x in (found.rows, found.columns))
+    return rows, columns, np.asarray(found.mass[:size], np.float64)
+
+
+def load() -> Callable[..., None]:
+    """Return the compiled `small_compiled.solve`, which is taken from now on."""
+    global _compiled
+    if _compiled is None:
+        from divkit.emd import small_compiled
+
+        _compiled = small_compiled.solve
+    return _compiled
+
+
+def _is_plain(weights: Any, length: int) -> bool:
+    return (
+        type(weights) is np.ndarray
+        and weights.dtype == np.float64
+        and weights.shape == (length,)
+        and weights.flags.aligned
+    )
+
+
+def _find(a: Vector, b: Vector, M: NDArray[Any], limit: int | None) -> Found:
+    global _spent
+    n, m = M.shape
+    limit = _USUAL_LIMIT if limit is None else limit
+    floats, integers = NUMBERS + 2 * (n + m), 2 * (n + m)
+    if _compiled is not None or n * m > _PLAIN_PAIRS or _spent > _PATIENCE:
+        of_all = np.empty((1, floats)), np.empty((1, integers), np.int32)
+        load()(a[None], b[None], M[None], limit, 0, 1, *of_all)
+        found = small_problem.found(of_all[0][0], of_all[1][0], n, m)
+    else:
+        start = time.perf_counter()
+        found = small_problem.found([0.0] * floats, [0] * integers, n, m)
+        small_problem.solve(M.tolist(), a.tolist(), b.tolist(), limit, found)
+        _spent += time.perf_counter() - start
+    if found.numbers[STATUS] == LIMIT:
+        raise limit_reached("the network simplex", limit)
+    return found
+
+
+def _numbers(found: Found) -> list[float]:
+    numbers = found.numbers
+    return numbers if isinstance(numbers, list) else numbers.tolist()
+
+
+def _plan(found: Found, shape: tuple[int, int]) -> Any:
+    from scipy.sparse import csr_array
+
+    rows, columns, mass = entries(found)
+    return csr_array((mass, (rows, columns)), shape=shape)
