@@ -130,8 +130,12 @@ def stranded(supply: Vector, network: Network) -> Mask:
     return _simplex(supply, network, np.empty(0, np.intp)).place()
 
 
-def _start(supply: Vector, network: Network) -> tuple[Indices, int]:
-    """Return the arcs of a spanning forest to start from, and how many pivots it took."""
+def _start(supply: Vector, network: Network, *, halved: bool = False) -> tuple[Indices, int]:
+    """Return the arcs of a spanning forest to start from, and how many pivots it took.
+
+    A graph is contracted twice before it is solved, and `halved` says that it has been once: to
+    solve one with half of the nodes makes more pivots than it saves.
+    """
     if network.is_forest:
         return network.forest(), 0
     if network.nodes > _FEW:
@@ -140,7 +144,10 @@ def _start(supply: Vector, network: Network) -> tuple[Indices, int]:
             *rows, origin = contraction.contract(*network, number, offset)
             coarse = Network(*rows)
             of_clusters: Vector = np.bincount(number, supply).astype(np.float64)
-            tree, pivots = _optimal_forest(of_clusters, coarse)
+            if halved:
+                tree, pivots = _optimal_forest(of_clusters, coarse)
+            else:
+                tree, pivots = _start(of_clusters, coarse, halved=True)
             return np.concatenate([origin[tree], joint]), pivots
     return network.forest(), 0
 
