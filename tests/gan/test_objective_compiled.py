@@ -93,6 +93,15 @@ def test_nothing_waits_for_the_device(o):
         assert v_fake.grad.shape == (3,)
 
 
+@pytest.mark.parametrize("o", [*OBJECTIVES, *DERIVED], ids=repr)
+def test_everything_is_made_on_the_device_of_the_outputs(o):
+    v_real, v_fake = (torch.empty(n, device="meta", requires_grad=True) for n in (5, 3))
+    loss = o.critic_loss(v_real, v_fake) + o.generator_loss(v_fake)
+    assert loss.is_meta
+    loss.backward()
+    assert v_real.grad.is_meta
+
+
 def test_penalties_do_not_wait_either():
     with FakeTensorMode():
         critic, x = torch.nn.Linear(3, 1), torch.randn(5, 3)

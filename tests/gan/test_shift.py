@@ -137,6 +137,12 @@ def test_nothing_waits_for_the_device():
             assert ratio.shape == v.shape
 
 
+def test_everything_is_made_on_the_device_of_the_outputs():
+    v, q = (torch.empty(6, dtype=torch.float64, device="meta") for _ in range(2))
+    for D in (fdiv.neyman, fdiv.pearson, fdiv.hockey_stick(2)):
+        assert all(x.is_meta for x in shift.sharpened(v, q, D, shift._parts))
+
+
 @pytest.mark.parametrize("D", [fdiv.jensen_shannon, SUM], ids=str)
 def test_second_derivatives_are_refused(D):
     v = tensor([0.5, -1.0, 2.0])
