@@ -71,8 +71,12 @@ def match(cost, potential, give, take):
     columns = np.empty_like(rows)
     mass = np.empty(rows.size)
     count = 0
-    open_columns = np.flatnonzero(take > 0.0)
-    number = open_columns.size
+    open_columns = np.empty(take.size, np.int64)
+    number = 0
+    for column in range(take.size):
+        if take[column] > 0.0:
+            open_columns[number] = column
+            number += 1
     for row in range(give.size):
         while give[row] > 0.0 and number > 0:
             best, at = np.inf, -1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -94,11 +93,11 @@ class BoxedPairs:
 
     def row_minima(self, g: Vector) -> Vector:
         """Return min_j c(x_i, y_j) − g_j."""
-        return self._nearest(self.x, self.y, g, 1, 1.0)[0][:, 0]
+        return self._least(self.x, self.y, g)
 
     def column_minima(self, f: Vector) -> Vector:
         """Return min_i c(x_i, y_j) − f_i."""
-        return self._nearest(self.y, self.x, f, 1, 1.0)[0][:, 0]
+        return self._least(self.y, self.x, f)
 
     def minima(self, f: Vector, g: Vector) -> tuple[Vector, Vector]:
         """Return both."""
@@ -107,41 +106,45 @@ class BoxedPairs:
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
         """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `columns.Pricing`."""
         n, m = self.shape
-        _, of_rows = self._nearest(self.x, self.y, g, k, 1 + tie)
-        rows, rank = np.nonzero(of_rows >= 0)
-        columns = of_rows[rows, rank]
+        rows, columns = self._nearest(self.x, self.y, g, k, 1 + tie)
         f = np.full(n, np.inf)
         np.minimum.at(f, rows, self.at(rows, columns) - g[columns])
-        _, of_columns = self._nearest(self.y, self.x, f, k, 1 + tie)
-        more_columns, rank = np.nonzero(of_columns >= 0)
-        more_rows = of_columns[more_columns, rank]
+        more_columns, more_rows = self._nearest(self.y, self.x, f, k, 1 + tie)
         return f, *each_once(
             np.concatenate([rows, more_rows]), np.concatenate([columns, more_columns]), m
         )
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
         """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `columns.Pricing`."""
-        x, y = self.x.boxes, self.y.boxes
-        found = np.empty((*x.points.shape[::2], min(k, len(y.points))), np.int32)
-        excess = np.empty(found.shape)
-        in_boxes = self.x.in_boxes(f), self.y.in_boxes(g)
+        values = np.repeat(self.x.in_boxes(f)[:, :, None], min(k, len(self.y.boxes.points)), axis=2)
+        return self._pairs(self.x, self.y, self._search(self.x, self.y, g, values, few=True))
 
-        def piece(start: int, stop: int) -> None:
-            boxes.violated(
-                *x[:4], *y[:3], *in_boxes, self._code, self._p, start, stop, excess, found
-            )
-
-        self._in_pieces(piece, len(x.points))
-        slot, rank = np.nonzero(found.reshape(-1, found.shape[2]) >= 0)
-        return x.number[slot], y.number[found.reshape(-1, found.shape[2])[slot, rank]]
+    def _least(self, x: Cloud, y: Cloud, g: Vector) -> Vector:
+        values = np.full((*x.boxes.points.shape[::2], 1), np.inf)
+        self._search(x, y, g, values)
+        least: Vector = values.reshape(-1)[x.boxes.slot]
+        return least
 
     def _nearest(
         self, x: Cloud, y: Cloud, g: Vector, k: int, factor: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Return the k least factor·c(x_i, y_j) − g_j of every i, and which j: −1 for none."""
+    ) -> tuple[Indices, Indices]:
+        """Return i and j of the k least factor·c(x_i, y_j) − g_j of every i."""
+        values = np.full((*x.boxes.points.shape[::2], k), np.inf)
+        return self._pairs(x, y, self._search(x, y, g, values, factor))
+
+    def _search(
+        self,
+        x: Cloud,
+        y: Cloud,
+        g: Vector,
+        values: NDArray[np.float64],
+        factor: float = 1.0,
+        *,
+        few: bool = False,
+    ) -> NDArray[np.int32]:
+        """Lower `values` as `boxes.nearest` does; return the slots that it found, −1 for none."""
         own, other = x.boxes, y.boxes
-        values = np.empty((*own.points.shape[::2], k))
-        found = np.empty(values.shape, np.int32)
+        found = np.full(values.shape, -1, np.int32)
         in_boxes = y.in_boxes(g)
 
         def piece(start: int, stop: int) -> None:
@@ -152,16 +155,20 @@ class BoxedPairs:
                 self._code,
                 self._p,
                 factor,
+                few,
                 start,
                 stop,
                 values,
                 found,
             )
 
-        self._in_pieces(piece, len(own.points))
-        slots = found.reshape(-1, k)[own.slot]
-        return values.reshape(-1, k)[own.slot], np.where(slots >= 0, other.number[slots], -1)
-
-    def _in_pieces(self, piece: Callable[[int, int], object], count: int) -> None:
         n, m = self.shape
-        _threads.run(piece, count, _threads.worth(n * m, _PER_THREAD))
+        _threads.run(piece, len(own.points), _threads.worth(n * m, _PER_THREAD))
+        return found
+
+    @staticmethod
+    def _pairs(x: Cloud, y: Cloud, found: NDArray[np.int32]) -> tuple[Indices, Indices]:
+        """Return the points of the slots that were found for points of x, and these."""
+        slots = found.reshape(-1, found.shape[2])
+        slot, rank = np.nonzero(slots >= 0)
+        return x.boxes.number[slot], y.boxes.number[slots[slot, rank]]

@@ -23,12 +23,13 @@ _scalar = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 @_scalar
 def nearest(
-    x, x_low, x_high, sizes, y, y_low, y_high, g, metric, p, factor, start, stop, values, found
+    x, x_low, x_high, sizes, y, y_low, y_high, g, metric, p, factor, few, start, stop, values, found
 ):
     """Note the k least factor·c(x_i, y_j) − g_j of every point of the boxes `start` to `stop`.
 
-    They go to `values` (boxes, slots, k), in order, and the slots of their y to `found`;
-    +inf and −1 where there are fewer.
+    `values` (boxes, slots, k) holds numbers in order of which it is to keep the least; those noted
+    come in their place, and the slots of their y into `found`. If `few`, of every box of y only
+    one is noted for a point, the least.
     """
     d = x.shape[1]
     k = values.shape[2]
@@ -37,15 +38,14 @@ def nearest(
     of_slots, inside_slots = np.empty(SLOTS), np.empty(SLOTS)
     point, cost = np.empty(d), np.empty(SLOTS)
     for q in range(start, stop):
-        values[q] = np.inf
-        found[q] = -1
         _between_boxes(x_low[:, q], x_high[:, q], y_low, y_high, metric, p, bound, inside)
         first, least = 0, np.inf
         for r in range(len(y)):
             bound[r] = factor * bound[r] - highest[r]
             if bound[r] < least:
                 first, least = r, bound[r]
-        most = np.inf
+        most = _most(values[q], sizes[q])
+        # The box that promises most comes first: it makes the others easy to skip.
         for step in range(-1, len(y)):
             r = first if step < 0 else step
             if step == first or bound[r] >= most:
@@ -57,55 +57,23 @@ def nearest(
                     continue
                 for c in range(d):
                     point[c] = x[q, c, s]
-                if _reduced(point, y[r], g[r], metric, p, factor, limit, cost) < limit:
-                    for t in range(SLOTS):
-                        if cost[t] < limit:
-                            _insert(cost[t], r * SLOTS + t, values[q, s], found[q, s])
-                            limit = values[q, s, k - 1]
-            most = -np.inf
-            for s in range(sizes[q]):
-                most = max(most, values[q, s, k - 1])
+                least = _reduced(point, y[r], g[r], metric, p, factor, limit, cost)
+                for t in range(SLOTS):
+                    if limit <= least:
+                        break
+                    if cost[t] <= least if few else cost[t] < limit:
+                        _insert(cost[t], r * SLOTS + t, values[q, s], found[q, s])
+                        limit = -np.inf if few else values[q, s, k - 1]
+            most = _most(values[q], sizes[q])
 
 
 @_scalar
-def violated(
-    x, x_low, x_high, sizes, y, y_low, y_high, f, g, metric, p, start, stop, excess, found
-):
-    """Note pairs with c(x_i, y_j) − g_j < f_i: of a point and a box of y the worst, if it is one.
-
-    Each point of the boxes `start` to `stop` gets its k worst: the slots of their y go to
-    `found` (boxes, slots, k), −1 where there are fewer.
-    """
-    d = x.shape[1]
-    k = found.shape[2]
-    highest = _row_maxima(g)
-    bound, inside = np.empty(len(y)), np.empty(len(y))
-    of_slots, inside_slots = np.empty(SLOTS), np.empty(SLOTS)
-    point, cost = np.empty(d), np.empty(SLOTS)
-    for q in range(start, stop):
-        found[q] = -1
-        excess[q] = np.inf
-        most = -np.inf
-        for s in range(sizes[q]):
-            excess[q, s] = f[q, s]
-            most = max(most, f[q, s])
-        _between_boxes(x_low[:, q], x_high[:, q], y_low, y_high, metric, p, bound, inside)
-        for r in range(len(y)):
-            if bound[r] - highest[r] >= most:
-                continue
-            _to_box(x[q], y_low[:, r], y_high[:, r], metric, p, of_slots, inside_slots)
-            for s in range(sizes[q]):
-                limit = excess[q, s, k - 1]
-                if of_slots[s] - highest[r] >= limit:
-                    continue
-                for c in range(d):
-                    point[c] = x[q, c, s]
-                least = _reduced(point, y[r], g[r], metric, p, 1.0, limit, cost)
-                if least < limit:
-                    for t in range(SLOTS):
-                        if cost[t] <= least:
-                            _insert(least, r * SLOTS + t, excess[q, s], found[q, s])
-                            break
+def _most(values, size):
+    """Return the largest of the last values of `size` points."""
+    most = -np.inf
+    for s in range(size):
+        most = max(most, values[s, values.shape[1] - 1])
+    return most
 
 
 @_scalar

@@ -103,11 +103,13 @@ def relabel(tree, tail, head, cost, hung, label):
         new_tail[new] = number[tail[arc]]
         new_head[new] = number[head[arc]]
         new_cost[new] = cost[arc]
-    new_tree = _renumbered(tree, order, number)
+    new_tree, new_label = _renumbered(tree, order, number, label)
+    new_hung = np.empty_like(hung)
     for node in range(new_tree.size):
+        new_hung[node] = hung[order[node]]
         if new_tree[node].arc >= 0:
             new_tree[node].arc = place[new_tree[node].arc]
-    return new_tree, new_tail, new_head, new_cost, hung[order], label[order]
+    return new_tree, new_tail, new_head, new_cost, new_hung, new_label
 
 
 @compiled
@@ -116,7 +118,7 @@ def relabel_nodes(tree, tail, head, label):
     order, number = _along_thread(tree)
     for arc in range(tail.size):
         tail[arc], head[arc] = number[tail[arc]], number[head[arc]]
-    return _renumbered(tree, order, number), label[order]
+    return _renumbered(tree, order, number, label)
 
 
 @compiled
@@ -135,9 +137,9 @@ def _along_thread(tree):
 
 
 @compiled
-def _renumbered(tree, order, number):
+def _renumbered(tree, order, number, label):
     root = np.uint32(tree.size - 1)
-    new_tree = np.empty_like(tree)
+    new_tree, new_label = np.empty_like(tree), np.empty_like(label)
     for new in range(tree.size):
         old = order[new]
         new_tree[new] = tree[old]
@@ -146,7 +148,8 @@ def _renumbered(tree, order, number):
         new_tree[new].last = number[tree[old].last]
         if old != root:
             new_tree[new].parent = number[tree[old].parent]
-    return new_tree
+        new_label[new] = label[old]
+    return new_tree, new_label
 
 
 @compiled
