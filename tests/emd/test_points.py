@@ -57,7 +57,7 @@ def require_exact(t, x, y, a, b, metric):
 
 
 @pytest.mark.parametrize("d", [2, 3, 8])
-@pytest.mark.parametrize("metric", [*METRICS, concave], ids=str)
+@pytest.mark.parametrize("metric", [*METRICS, concave], ids=[*map(str, METRICS), "concave"])
 def test_every_metric(rng, metric, d):
     x, y = rng.normal(size=(600, d)), 0.5 * rng.normal(size=(450, d)) + 1
     a, b = weights(rng, 600), weights(rng, 450)
