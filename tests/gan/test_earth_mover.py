@@ -68,7 +68,7 @@ def test_masses_and_a_batch_of_problems():
 # --- derivatives ---
 
 
-@pytest.mark.parametrize("metric", [*METRICS, squares], ids=str)
+@pytest.mark.parametrize("metric", [*METRICS, squares], ids=[*map(str, METRICS), "squares"])
 @pytest.mark.parametrize("shape", [(), (2,)])
 def test_derivatives_in_the_points(metric, shape):
     x = samples(*shape, 3, 2).requires_grad_()
