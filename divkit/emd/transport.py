@@ -202,6 +202,10 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
         second_f, second_g = map(_finite, second)
         pairs = (second_f, from_f), (from_g, second_g)
         pair = max(pairs, key=lambda pair: total(a * pair[0], b * pair[1]))
+        if pair[1] is second_g and not a.all():
+            # It is larger than g, but knows nothing of rows without mass.
+            others = _finite(costs.row_minima(_massive(second_g, b)))
+            pair = np.where(a > 0, from_g, others), second_g
 
     shift = (total(b * pair[1]) - total(a * pair[0])) / (2 * float(a.sum()))
     f, g = pair[0] + shift, pair[1] - shift

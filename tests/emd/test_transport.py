@@ -95,6 +95,16 @@ def test_potentials_of_massless_atoms_do_no_harm():
     assert (M - t.f[:, None] - t.g).min() == 0.0
 
 
+def test_potentials_of_massless_rows_follow_the_better_pair():
+    # g^cc exceeds g where no row with mass is tight, and g^c of row 2 would be too large for it.
+    cost = np.array([[0.0, 1.0, 1.0], [0.0, 1.0, 2.0], [2.0, 2.0, 1.0]])
+    a, b = np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.25, 0.25])
+    t = emd.certify(a, b, cost, np.outer(a, b), [1, 3, -1], [2, -2, -1], method="x")
+    assert t.dual_residual == 0.0
+    assert_array_equal((cost - t.f[:, None] - t.g).min(axis=1), 0.0)
+    assert_array_equal((cost - t.f[:, None] - t.g).min(axis=0), 0.0)
+
+
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(transport_problems(), st.integers(0, 2**32 - 1))
 def test_certificate_of_random_answers(problem, seed):
