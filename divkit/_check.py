@@ -301,7 +301,7 @@ def cost_matrix(name: str, M: Array) -> Array:
 
 def matrix(name: str, M: Array) -> Array:
     """Return `M` as a matrix of float64 or float32, whatever its entries; see `cost_matrix`."""
-    M = _numpy(name, M, keep_single=True)
+    M = numpy_array(name, M, keep_single=True)
     if M.ndim != 2 or 0 in M.shape:
         raise ValueError(
             f"`{name}` must be a matrix with at least one row and one column, got shape {M.shape}"
@@ -346,7 +346,7 @@ def weights(name: str, x: Array, length: int, axis: str) -> Array:
     ValueError
         If `x` has another shape, a negative, nan or infinite entry, or no mass.
     """
-    x = _numpy(name, x)
+    x = numpy_array(name, x)
     if x.shape != (length,):
         remedy = f": use `{name}.ravel()`" if x.ndim != 1 and x.size == length else ""
         raise ValueError(
@@ -378,7 +378,14 @@ def balanced(a: Array, b: Array, rounding: float) -> Array:
     return b if of_a == of_b else b * (of_a / of_b)
 
 
-def _numpy(name: str, x: Array, *, keep_single: bool = False) -> Array:
+def numpy_array(name: str, x: Array, *, keep_single: bool = False) -> Array:
+    """Return `x` in float64, or with `keep_single` in float32 if it came so; not a copy then.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a NumPy array or sequence, or not of real numbers.
+    """
     if namespace(x) is not np:
         raise TypeError(
             f"`{name}` must be a NumPy array or a sequence of numbers, got {_library(x)}: "

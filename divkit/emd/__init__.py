@@ -1,6 +1,8 @@
 """Earth mover's distance: discrete optimal transport, as a plan and its potentials."""
 
 from divkit.emd.answer import ConvergenceError as ConvergenceError
+from divkit.emd.batch import Batch as Batch
+from divkit.emd.batch import solve_batch as solve_batch
 from divkit.emd.graph import solve_graph as solve_graph
 from divkit.emd.grid import solve_grid as solve_grid
 from divkit.emd.line import solve_line as solve_line

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.emd import small_problem
-from divkit.emd.answer import Answer, NoPlanError, Vector, limit_reached
+from divkit.emd.answer import Answer, Indices, NoPlanError, Vector, limit_reached
 from divkit.emd.exact import check_limit
 from divkit.emd.record import Transport
 from divkit.emd.small_problem import INEXACT, LIMIT, NUMBERS, SOLVED, STATUS, STUCK, Found
@@ -23,10 +23,12 @@ from divkit.emd.small_problem import INEXACT, LIMIT, NUMBERS, SOLVED, STATUS, ST
 # Atoms of both sides up to which looking at all pairs is quicker than choosing among them.
 _MOST_ATOMS = 1024
 # Pairs up to which plain loops are over in some ten milliseconds: 64 atoms a side.
-_PLAIN_PAIRS = 1 << 12
-# Seconds of plain loops after which a process loads the compiled ones. Loading takes half a
-# second, and several once, when they are compiled; they are 30 to 300 times as fast.
+_FEW_PAIRS = 1 << 12
+# Seconds of plain loops after which a process loads the compiled ones, 40 to 100 times as fast.
+# Loading takes half a second, and several once, when they are compiled.
 _PATIENCE = 1.0
+# What plain loops take for a pair, at most.
+_SECONDS = 4e-6
 # A few pivots an atom are usual; a thousand of them are a sign of cycling.
 _USUAL_LIMIT = 10**6
 
@@ -37,7 +39,7 @@ _spent = 0.0
 def fits(shape: tuple[int, int], start: object = None) -> bool:
     """Return whether a problem is small; with something to start from, where that saves nothing."""
     n, m = shape
-    return n + m <= _MOST_ATOMS if start is None else n * m <= _PLAIN_PAIRS
+    return n + m <= _MOST_ATOMS if start is None else n * m <= _FEW_PAIRS
 
 
 def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | None:
@@ -66,9 +68,12 @@ def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | No
     elif not (_is_plain(a, n) and _is_plain(b, m)):
         return None
     found = _find(a, b, M, max_iter)
-    status, value, dual_value, gap, primal_residual, dual_residual, pivots, _ = _numbers(found)
-    if status != SOLVED:
-        return None
+    return transport(found, shape) if found.numbers[STATUS] == SOLVED else None
+
+
+def transport(found: Found, shape: tuple[int, int]) -> Transport:
+    """Return the record of what was found."""
+    _, value, dual_value, gap, primal_residual, dual_residual, pivots, _ = _numbers(found)
     return Transport(
         value=value,
         dual_value=dual_value,
@@ -78,7 +83,7 @@ def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | No
         method="simplex",
         iterations=int(pivots),
         shape=shape,
-        _plan=partial(_plan, found, shape),
+        _plan=partial(plan, found, shape),
         _potentials=(np.asarray(found.f), np.asarray(found.g)),
     )
 
@@ -99,14 +104,25 @@ def answer(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> A
         raise NoPlanError
     assert status in (SOLVED, INEXACT)
     f, g = np.asarray(found.f), np.asarray(found.g)
-    return Answer(*entries(found), f, g, int(pivots))
+    return Answer(*_entries(found), f, g, int(pivots))
 
 
-def entries(found: Found) -> tuple[NDArray[np.intp], NDArray[np.intp], Vector]:
-    """Return rows, columns and masses of a plan."""
-    size = int(found.numbers[small_problem.ENTRIES])
-    rows, columns = (np.asarray(x[:size], np.intp) for x in (found.rows, found.columns))
-    return rows, columns, np.asarray(found.mass[:size], np.float64)
+def plan(found: Found, shape: tuple[int, int]) -> Any:
+    """Return the plan, a csr_array."""
+    from scipy.sparse import csr_array
+
+    rows, columns, mass = _entries(found)
+    return csr_array((mass, (rows, columns)), shape=shape)
+
+
+def usual_limit(limit: int | None) -> int:
+    """Return the limit on the pivots of one problem."""
+    return _USUAL_LIMIT if limit is None else limit
+
+
+def compiled_pays(pairs: int) -> bool:
+    """Return whether compiled loops are loaded, or worth loading for so many pairs more."""
+    return _compiled is not None or _spent + _SECONDS * pairs > _PATIENCE
 
 
 def load() -> Callable[..., None]:
@@ -131,9 +147,9 @@ def _is_plain(weights: Any, length: int) -> bool:
 def _find(a: Vector, b: Vector, M: NDArray[Any], limit: int | None) -> Found:
     global _spent
     n, m = M.shape
-    limit = _USUAL_LIMIT if limit is None else limit
+    limit = usual_limit(limit)
     floats, integers = NUMBERS + 2 * (n + m), 2 * (n + m)
-    if _compiled is not None or n * m > _PLAIN_PAIRS or _spent > _PATIENCE:
+    if compiled_pays(n * m):
         of_all = np.empty((1, floats)), np.empty((1, integers), np.int32)
         load()(a[None], b[None], M[None], limit, 0, 1, *of_all)
         found = small_problem.found(of_all[0][0], of_all[1][0], n, m)
@@ -152,8 +168,7 @@ def _numbers(found: Found) -> list[float]:
     return numbers if isinstance(numbers, list) else numbers.tolist()
 
 
-def _plan(found: Found, shape: tuple[int, int]) -> Any:
-    from scipy.sparse import csr_array
-
-    rows, columns, mass = entries(found)
-    return csr_array((mass, (rows, columns)), shape=shape)
+def _entries(found: Found) -> tuple[Indices, Indices, Vector]:
+    size = int(found.numbers[small_problem.ENTRIES])
+    rows, columns = (np.asarray(x[:size], np.intp) for x in (found.rows, found.columns))
+    return rows, columns, np.asarray(found.mass[:size], np.float64)

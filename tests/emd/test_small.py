@@ -33,7 +33,6 @@ def loops(request, monkeypatch):
 def choose_plain(monkeypatch):
     monkeypatch.setattr(small, "_compiled", None)
     monkeypatch.setattr(small, "_PATIENCE", np.inf)
-    monkeypatch.setattr(small, "_PLAIN_PAIRS", 1 << 16)
 
 
 def plane(rng, n, m):
