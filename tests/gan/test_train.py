@@ -500,29 +500,30 @@ PENALTY = gan.GradientPenalty(1.0)
 
 
 @pytest.mark.parametrize(
-    ("objective", "critic_steps"),
+    ("objective", "critic_steps", "steps"),
     [
-        (NON_SATURATING, 1),
-        (gan.FGAN(fdiv.kl), 1),
-        (gan.FGAN(fdiv.jensen_shannon), 1),
-        (gan.WGAN(lipschitz=PENALTY), 3),
-        (gan.FGAN(fdiv.kl, lipschitz=PENALTY), 1),
+        (NON_SATURATING, 1, 1500),
+        (gan.FGAN(fdiv.kl), 1, 1500),
+        (gan.FGAN(fdiv.jensen_shannon), 1, 1500),
+        (gan.WGAN(lipschitz=PENALTY), 3, 800),
+        (gan.FGAN(fdiv.kl, lipschitz=PENALTY), 1, 1500),
+        (lambda x, y: gan.earth_mover(x, y, metric="euclidean"), 1, 1500),
     ],
-    ids=["non-saturating", "kl", "jensen-shannon", "wgan-gp", "f-gamma"],
+    ids=["non-saturating", "kl", "jensen-shannon", "wgan-gp", "f-gamma", "earth-mover"],
 )
-def test_generators_learn_the_ring(objective, critic_steps):
-    """All of at least 7 modes are there, and the samples are near: from 2.0 to below 0.4."""
+def test_generators_learn_the_ring(objective, critic_steps, steps):
+    """At least 7 of 8 modes are there, and the samples are near: from 2.0 to below 0.4."""
     ring = Ring()
     torch.manual_seed(0)
     generator, critic = perceptron(2, 64, 64, 2), perceptron(2, 64, 64, 1)
     assert distance_to(ring, generator) > 1.5
     gan.train(
         generator,
-        critic,
+        critic if isinstance(objective, gan.Objective) else None,
         objective,
         ring.sample,
         noise=2,
-        steps=1500,
+        steps=steps,
         batch_size=128,
         critic_steps=critic_steps,
         seed=1,
