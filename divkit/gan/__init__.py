@@ -3,8 +3,8 @@
 Needs torch, and is the only part of divkit that does. Networks are the caller's.
 """
 
-from divkit.gan.earth_mover import Coupling as Coupling
-from divkit.gan.earth_mover import couple as couple
+from divkit.gan.coupling import Coupling as Coupling
+from divkit.gan.coupling import couple as couple
 from divkit.gan.earth_mover import couple_points as couple_points
 from divkit.gan.earth_mover import earth_mover as earth_mover
 from divkit.gan.estimate import Estimate as Estimate
