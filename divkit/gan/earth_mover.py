@@ -163,7 +163,7 @@ def _in_points(answers: Answers, cost: Metric, x: Array, y: Array) -> tuple[Arra
     pull = mass[:, None] * cost.gradient(x[problem, rows], y[problem, columns])
     in_x, in_y = np.zeros_like(x), np.zeros_like(y)
     _add(in_x.reshape(-1, x.shape[2]), problem * x.shape[1] + rows, pull)
-    _add(in_y.reshape(-1, y.shape[2]), problem * y.shape[1] + columns, -pull)
+    _add(in_y.reshape(-1, y.shape[2]), problem * y.shape[1] + columns, 0.0 - pull)
     return in_x, in_y
 
 
