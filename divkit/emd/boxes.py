@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from divkit.emd.candidates import insert
 from divkit.emd.lesser import lesser
 
 SLOTS = 64
@@ -62,7 +63,7 @@ def nearest(
                     if limit <= least:
                         break
                     if cost[t] <= least if few else cost[t] < limit:
-                        _insert(cost[t], r * SLOTS + t, values[q, s], found[q, s])
+                        insert(cost[t], r * SLOTS + t, values[q, s], found[q, s])
                         limit = -np.inf if few else values[q, s, k - 1]
             most = _most(values[q], sizes[q])
 
@@ -234,16 +235,3 @@ def _row_maxima(g):
     for r in range(len(g)):
         most[r] = g[r].max()
     return most
-
-
-@_scalar
-def _insert(value, index, values, indices):
-    """Insert into a list of the least values, if it is one of them."""
-    p = values.size - 1
-    if value < values[p]:
-        while p > 0 and values[p - 1] > value:
-            values[p] = values[p - 1]
-            indices[p] = indices[p - 1]
-            p -= 1
-        values[p] = value
-        indices[p] = index

@@ -73,7 +73,7 @@ def shortlist(M, rows, g, factor, k, start, stop, f, of_rows, of_columns, least_
         for s in range(stretches):
             if least[s] <= limit:
                 for j in range(s * STRETCH, min(m, (s + 1) * STRETCH)):
-                    _insert(factor * np.float64(row[j]) - g[j], j, best, picked)
+                    insert(factor * np.float64(row[j]) - g[j], j, best, picked)
         f_r = np.inf
         for j in picked:
             if j >= 0:
@@ -87,7 +87,7 @@ def shortlist(M, rows, g, factor, k, start, stop, f, of_rows, of_columns, least_
                 for j in range(first, last):
                     if factor * np.float64(row[j]) - bound[j] < f_r:
                         value = factor * np.float64(row[j]) - f_r
-                        _insert(value, r, least_of_columns[j], of_columns[j])
+                        insert(value, r, least_of_columns[j], of_columns[j])
                         if of_columns[j, k - 1] >= 0:
                             bound[j] = least_of_columns[j, k - 1]
 
@@ -107,7 +107,7 @@ def _kth(values, k, best):
 
 
 @_scalar
-def _insert(value, index, values, indices):
+def insert(value, index, values, indices):
     """Insert into a list of the least values, if it is one of them."""
     p = values.size - 1
     if value < values[p]:
@@ -145,7 +145,7 @@ def violated(M, rows, f, g, width, start, stop, found, excess):
                     row = M[rows[r + q], low:high]
                     for j in range(row.size):
                         if np.float64(row[j]) - potential[j] <= least[q]:
-                            _insert(least[q] - f[r + q], low + j, excess[r + q], found[r + q])
+                            insert(least[q] - f[r + q], low + j, excess[r + q], found[r + q])
                             break
 
 

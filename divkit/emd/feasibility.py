@@ -77,13 +77,14 @@ def _violated_cut(scaled: Scaled, f: Vector) -> str:
 def violated_cut(rows: Indices, supply: float, columns: Indices, demand: float) -> str:
     """Return the message that `rows` hold more mass than `columns`, all they may reach, take."""
     return (
-        f"no plan avoids the forbidden pairs (+inf in `M`): rows {_listed(rows)} "
+        f"no plan avoids the forbidden pairs (+inf in `M`): rows {listed(rows)} "
         f"hold a mass of {supply:.6g}, but the columns they may reach, "
-        f"{_listed(columns)}, take {demand:.6g}: "
+        f"{listed(columns)}, take {demand:.6g}: "
         "allow more pairs, or move mass"
     )
 
 
-def _listed(atoms: Indices) -> str:
+def listed(atoms: Indices) -> str:
+    """Return the first of them, for a message."""
     shown = ", ".join(str(k) for k in atoms[:_LISTED])
     return f"[{shown}{', ...' if atoms.size > _LISTED else ''}]"

@@ -9,12 +9,12 @@ import numpy as np
 from divkit import _check
 from divkit.emd import problem
 from divkit.emd.answer import ConvergenceError, Indices, NoPlanError, Vector
+from divkit.emd.feasibility import listed
 from divkit.emd.transport import Transport
 
 _LARGEST = 2.0**1000
 # Mass that a component may have too much of, of the whole: the rounding of sums.
 _ROUNDING = 1e-12
-_LISTED = 8
 
 
 def solve_graph(a: Any, b: Any, graph: Any) -> Transport:
@@ -112,11 +112,11 @@ def _solve(a: Vector, b: Vector, arcs: _Arcs, component: Indices) -> Transport:
     of_a, of_b = float(a[cut].sum()), float(b[cut].sum())
     if of_a - of_b <= _ROUNDING * float(a.sum()):
         raise ConvergenceError(
-            f"the rounding of the weights decides whether {_listed(cut)}, which no arc leads out "
-            f"of, hold more than they need: move {of_a - of_b:g} from `a` there elsewhere"
+            f"the rounding of the weights decides whether nodes {listed(cut)}, which no arc leads "
+            f"out of, hold more than they need: move {of_a - of_b:g} from `a` there elsewhere"
         )
     raise ValueError(
-        f"no flow along the arcs of `graph` takes `a` to `b`: {_listed(cut)} hold a mass of "
+        f"no flow along the arcs of `graph` takes `a` to `b`: nodes {listed(cut)} hold a mass of "
         f"{of_a:.6g} in `a` and of {of_b:.6g} in `b`, and no arc leads out of them: add one, or "
         "move mass"
     )
@@ -176,14 +176,9 @@ def _balanced(a: Vector, b: Vector, component: Indices, rounding: float) -> Vect
         raise ValueError(
             "`a` and `b` must have equal mass in every component of `graph`, got "
             f"{of_a[number]:.9g} and {of_b[number]:.9g} on "
-            f"{_listed(np.flatnonzero(component == number))}, which no arc joins to the others: "
-            "add one, or move mass"
+            f"nodes {listed(np.flatnonzero(component == number))}, which no arc joins to the "
+            "others: add one, or move mass"
         )
     scale = np.divide(of_a, of_b, out=np.ones_like(of_a), where=(of_a > 0) & (of_b > 0))
     scaled: Vector = b * scale[component]
     return scaled
-
-
-def _listed(nodes: Indices) -> str:
-    shown = ", ".join(str(node) for node in nodes[:_LISTED])
-    return f"nodes [{shown}{', ...' if nodes.size > _LISTED else ''}]"

@@ -11,6 +11,7 @@ from divkit import _check
 from divkit.emd import problem
 from divkit.emd.answer import ConvergenceError, Indices, Matrix, NoPlanError, Vector
 from divkit.emd.exact import certified, check_limit, is_exact
+from divkit.emd.feasibility import listed
 from divkit.emd.line import solve_line
 from divkit.emd.metrics import Metric
 from divkit.emd.metrics import metric as read_metric
@@ -21,8 +22,6 @@ from divkit.emd.transport import Transport
 _FEW_PAIRS = 1 << 18
 _ATOMS = "point of `x`", "point of `y`"
 _LARGEST_EXPONENT = 1000
-# Points that a message names.
-_LISTED = 8
 
 
 def solve_points(
@@ -195,12 +194,8 @@ def _require_range(a: Vector, x: Matrix, y: Matrix, cost: Metric, exponent: int)
 
 
 def _violated_cut(a: Vector, b: Vector, rows: Indices, columns: Indices) -> str:
-    def listed(atoms: Indices) -> str:
-        shown = ", ".join(map(str, np.sort(atoms)[:_LISTED]))
-        return f"[{shown}{', ...' if atoms.size > _LISTED else ''}]"
-
     return (
-        f"no plan avoids the forbidden pairs (+inf from `metric`): the points {listed(rows)} of "
-        f"`x` hold a mass of {a[rows].sum():.6g}, but those of `y` that they may reach, "
-        f"{listed(columns)}, take {b[columns].sum():.6g}: allow more pairs, or move mass"
+        f"no plan avoids the forbidden pairs (+inf from `metric`): the points "
+        f"{listed(np.sort(rows))} of `x` hold a mass of {a[rows].sum():.6g}, but those of `y` that they may reach, "
+        f"{listed(np.sort(columns))}, take {b[columns].sum():.6g}: allow more pairs, or move mass"
     )

@@ -114,23 +114,24 @@ def _excess(D: Divergence, sums: Array) -> Array:
 
 
 def _masses(p: Array, q: Array) -> tuple[Array, Array]:
-    sums = _run(lambda *piece: loops.masses(p, q, *piece), p, loops.parts(p.shape[1]))
+    sums = _run(lambda *piece: loops.masses(p, q, *piece), p.shape)
     return sums[P_MASS], sums[Q_MASS]
 
 
 def _sums(kernel: Any, p: Array, q: Array, scale: Array, rest: Array) -> Array:
-    return _run(lambda *piece: kernel(p, q, scale, rest, *piece), p, loops.parts(p.shape[1]))
+    return _run(lambda *piece: kernel(p, q, scale, rest, *piece), p.shape)
 
 
-def _run(kernel: Any, p: Array, parts: int) -> Array:
+def _run(kernel: Any, shape: tuple[int, ...]) -> Array:
     """Return the sums of every row, shape (SUMS, rows), the work cut into pieces for threads."""
-    rows = len(p)
+    rows, n = shape
+    parts = loops.parts(n)
     out = np.empty((loops.SUMS, rows * parts))
 
     def piece(start: int, stop: int) -> None:
         kernel(start, stop, out)
 
-    _threads.run(piece, rows * parts, _threads.worth(p.size, PER_THREAD))
+    _threads.run(piece, rows * parts, _threads.worth(rows * n, PER_THREAD))
     return out if parts == 1 else out.reshape(loops.SUMS, rows, parts).sum(axis=2)
 
 

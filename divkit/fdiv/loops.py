@@ -78,7 +78,7 @@ def along(integrand: Any) -> Any:
                 out[DIFFERENCE, task] = difference
                 out[P_ALONE, task] = out[Q_ALONE, task] = out[REFUSED, task] = 0.0
 
-    return kernel, _example(1)
+    return kernel, _example()
 
 
 def across(integrand: Any) -> Any:
@@ -135,7 +135,7 @@ def across(integrand: Any) -> Any:
                     out[DIFFERENCE, row] = difference
                     out[P_ALONE, row] = out[Q_ALONE, row] = out[REFUSED, row] = 0.0
 
-    return kernel, _example(1)
+    return kernel, _example()
 
 
 def _with_zeros(integrand: Any) -> Any:
@@ -169,6 +169,6 @@ def _with_zeros(integrand: Any) -> Any:
     return sums
 
 
-def _example(size: int) -> tuple[Any, ...]:
-    one = np.ones((size, size))
-    return one, one, one[0], one[0], 0, size, np.empty((SUMS, size))
+def _example() -> tuple[Any, ...]:
+    one = np.ones((1, 1))
+    return one, one, one[0], one[0], 0, 1, np.empty((SUMS, 1))
