@@ -17,7 +17,7 @@ def check(**batches: Tensor) -> None:
     They may differ in length, in float type too, and in nothing else. Values are not looked at:
     that would wait for the device.
     """
-    first = next(iter(batches))
+    first, inner = "", None
     for name, v in batches.items():
         if not isinstance(v, Tensor):
             raise TypeError(
@@ -25,13 +25,16 @@ def check(**batches: Tensor) -> None:
             )
         if not v.is_floating_point():
             raise TypeError(f"`{name}` must hold floats, got {v.dtype}")
-        if v.ndim == 0 or v.numel() == 0:
+        shape = v.shape
+        if not shape or 0 in shape:
             raise ValueError(
                 f"`{name}` must have at least 1 sample along its first axis, got shape "
-                f"{tuple(v.shape)}: give one output per sample, not their mean"
+                f"{tuple(shape)}: give one output per sample, not their mean"
             )
-        if v.shape[1:] != batches[first].shape[1:]:
+        if inner is None:
+            first, inner = name, shape[1:]
+        elif shape[1:] != inner:
             raise ValueError(
                 f"`{first}` and `{name}` must agree in all but their first axis, got shapes "
-                f"{tuple(batches[first].shape)} and {tuple(v.shape)}: use `.flatten()` on both"
+                f"{tuple(batches[first].shape)} and {tuple(shape)}: use `.flatten()` on both"
             )
