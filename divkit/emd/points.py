@@ -195,7 +195,8 @@ def _require_range(a: Vector, x: Matrix, y: Matrix, cost: Metric, exponent: int)
 
 def _violated_cut(a: Vector, b: Vector, rows: Indices, columns: Indices) -> str:
     return (
-        f"no plan avoids the forbidden pairs (+inf from `metric`): the points "
-        f"{listed(np.sort(rows))} of `x` hold a mass of {a[rows].sum():.6g}, but those of `y` that they may reach, "
-        f"{listed(np.sort(columns))}, take {b[columns].sum():.6g}: allow more pairs, or move mass"
+        "no plan avoids the forbidden pairs (+inf from `metric`): the points "
+        f"{listed(np.sort(rows))} of `x` hold a mass of {a[rows].sum():.6g}, but those of `y` that "
+        f"they may reach, {listed(np.sort(columns))}, take {b[columns].sum():.6g}: allow more "
+        "pairs, or move mass"
     )
