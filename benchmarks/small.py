@@ -16,11 +16,22 @@ from divkit import emd
 from divkit.emd import small
 
 try:
-    from .dense import COSTS, Problem, awkward, in_fresh_process
+    from .dense import COSTS, Problem, awkward, in_fresh_process, weighted
 except ImportError:  # as a script
-    from dense import COSTS, Problem, awkward, in_fresh_process
+    from dense import COSTS, Problem, awkward, in_fresh_process, weighted
 
 SIZES = [2, 5, 10, 20, 40, 64, 65, 100, 200, 300, 400, 500]
+# Few on one side, many on the other.
+SHAPES = [
+    (1, 2000),
+    (2000, 1),
+    (5, 2000),
+    (2000, 5),
+    (10, 1000),
+    (1000, 10),
+    (2000, 20),
+    (130, 1900),
+]
 PLAIN_SIZES = [2, 10, 30, 64, 100, 200]
 
 
@@ -35,6 +46,12 @@ def seconds(*calls: Callable[[], object], budget: float = 0.3) -> list[float]:
             call()
             best[k] = min(best[k], time.perf_counter() - start)
     return best
+
+
+def uneven(n: int, m: int) -> Problem:
+    """Return a problem with distances in the plane between n and m points."""
+    rng = np.random.default_rng(0)
+    return weighted(np.hypot(*(rng.random((2, n, 1)) - rng.random((2, 1, m)))), rng)
 
 
 def beside_pot(problem: Problem) -> tuple[float, float]:
@@ -87,6 +104,19 @@ class Small:
         return peer / ours
 
 
+class Uneven:
+    """How many times as fast as POT with few atoms on one side."""
+
+    params = SHAPES
+    param_names = ("n and m",)
+    timeout = 120
+    unit = "times as fast"
+
+    def track_over_pot(self, shape: tuple[int, int]) -> float:
+        peer, ours = beside_pot(uneven(*shape))
+        return peer / ours
+
+
 class FreshProcess:
     """Seconds that pass before a first answer, and before compiled loops are there."""
 
@@ -123,6 +153,9 @@ def main() -> None:
                 f"{name:26s} n = {n:4d} {1e6 * ours:8.1f} µs {peer / ours:6.1f} × as fast as POT",
                 flush=True,
             )
+    for n, m in SHAPES:
+        peer, ours = beside_pot(uneven(n, m))
+        print(f"{n:5d} × {m:5d} {1e6 * ours:8.1f} µs {peer / ours:6.1f} × as fast as POT")
     for n in PLAIN_SIZES:
         slow, (_, fast) = without_compiling(COSTS["plane"](n)), beside_pot(COSTS["plane"](n))
         print(

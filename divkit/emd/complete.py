@@ -19,8 +19,8 @@ OPTIMAL, STUCK, LIMIT = 0, 1, 2
 # As in `divkit.emd.simplex`.
 _TOLERANCE = 2.0**-47
 _ROUNDING = 1e-12
-# Rows of which the best arc enters, from the first on that has one.
-_ROWS = 4
+# Rows and pairs at least of which the best arc enters, from the first row on that has one.
+_ROWS, _PAIRS = 4, 1024
 # Pivots after which potentials are swept of the rounding that they have collected.
 _FEWEST_PIVOTS = 100
 # A flow of this share of both masses that it joins, or less, is rounding.
@@ -223,6 +223,7 @@ def _pivot(s: State, cost: Any, tolerance: float, limit: int) -> int:
     −1 is that there is more to do, but the limit is 0.
     """
     n, nodes = len(cost), len(s.tree) - 1
+    enough = max(_ROWS, _PAIRS // (nodes - n))
     done = seen = looked = 0
     i, row = 0, -1
     best, cheapest = -tolerance, 0.0
@@ -235,7 +236,7 @@ def _pivot(s: State, cost: Any, tolerance: float, limit: int) -> int:
         if row < 0:
             continue
         looked += 1
-        if looked == _ROWS or seen == n:
+        if looked == enough or seen == n:
             if done == limit:
                 return done if limit > 0 else -1
             j = rows.place(cost[row], s.potential[n:nodes], cheapest)

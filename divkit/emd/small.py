@@ -20,8 +20,9 @@ from divkit.emd.exact import check_limit
 from divkit.emd.record import Transport
 from divkit.emd.small_problem import INEXACT, LIMIT, NUMBERS, SOLVED, STATUS, STUCK, Found
 
-# Atoms of both sides up to which looking at all pairs is quicker than choosing among them.
-_MOST_ATOMS = 1024
+# Pairs, and atoms of both sides, up to which looking at all pairs is quicker than choosing among
+# them.
+_MOST_PAIRS, _MOST_ATOMS = 1 << 18, 1 << 11
 # Pairs up to which plain loops are over in some ten milliseconds: 64 atoms a side.
 _FEW_PAIRS = 1 << 12
 # Seconds of plain loops after which a process loads the compiled ones, 40 to 100 times as fast.
@@ -39,7 +40,9 @@ _spent = 0.0
 def fits(shape: tuple[int, int], start: object = None) -> bool:
     """Return whether a problem is small; with something to start from, where that saves nothing."""
     n, m = shape
-    return n + m <= _MOST_ATOMS if start is None else n * m <= _FEW_PAIRS
+    if start is not None:
+        return n * m <= _FEW_PAIRS
+    return n * m <= _MOST_PAIRS and (n + m <= _MOST_ATOMS or min(n, m) == 1)
 
 
 def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | None:
