@@ -11,9 +11,11 @@ import ot
 from divkit import emd
 
 try:
-    from .small import in_fresh_process, seconds
+    from .fresh import in_fresh_process
+    from .small import seconds
 except ImportError:  # as a script
-    from small import in_fresh_process, seconds
+    from fresh import in_fresh_process
+    from small import seconds
 
 # Problems, and atoms a side.
 SHAPES = [(10_000, 5), (10_000, 10), (5000, 20), (1000, 50), (200, 100)]

@@ -5,23 +5,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import ot
 
 from divkit import emd
 
+# POT comes with torch, whose memory is not to count: it is imported where it is called.
 try:
+    from .fresh import in_fresh_process, printed
     from .ratios import ratio
 except ImportError:  # as a script
+    from fresh import in_fresh_process, printed
     from ratios import ratio
 
 # x, y, a, b and the metric.
@@ -82,12 +81,16 @@ CLOUDS: dict[str, Callable[[int], Problem]] = {
 
 def dense_pot(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, metric: str) -> float:
     """Return POT's value from a cost matrix, which it makes."""
+    import ot
+
     return float(ot.emd2(a, b, ot.dist(x, y, metric=metric), numItermax=10**9))
 
 
 def lazy_pot(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, metric: str) -> float:
     """Return POT's value from costs that it computes whenever they are needed."""
-    return float(ot.emd2_lazy(x, y, a, b, metric=metric, numItermax=10**9))
+    import ot
+
+    return float(ot.emd2_lazy(x, y, a, b, metric, 10**9, return_matrix=False))
 
 
 PEERS: dict[str, Callable[..., float]] = {"ot.emd2": dense_pot, "ot.emd2_lazy": lazy_pot}
@@ -108,15 +111,6 @@ def large(cloud: str, n: int) -> tuple[float, float, emd.Transport]:
     status = Path("/proc/self/status").read_text()
     # What getrusage calls the largest resident set is that of the process which started this one.
     return seconds, 1024.0 * int(re.search(r"VmHWM:\s+(\d+)", status)[1]), t
-
-
-def in_fresh_process(code: str, cache: str | None = None) -> str:
-    """Run code in a new process, and return what it prints."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    environment |= {} if cache is None else {"NUMBA_CACHE_DIR": cache}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 IN_FRESH = "import points; found = points.large({cloud!r}, {n}); print(found[0], found[1])"
@@ -153,12 +147,12 @@ class Large:
     timeout = 900
 
     def track_seconds(self, cloud: str, n: int) -> float:
-        return float(in_fresh_process(IN_FRESH.format(cloud=cloud, n=n)).split()[0])
+        return printed(IN_FRESH.format(cloud=cloud, n=n))[0]
 
     track_seconds.unit = "seconds"
 
     def track_memory(self, cloud: str, n: int) -> float:
-        return float(in_fresh_process(IN_FRESH.format(cloud=cloud, n=n)).split()[1])
+        return printed(IN_FRESH.format(cloud=cloud, n=n))[1]
 
     track_memory.unit = "bytes, of the whole process"
 
@@ -171,10 +165,10 @@ class Compiling:
 
     def track_first_call_ever(self) -> float:
         with tempfile.TemporaryDirectory() as cache:
-            return float(in_fresh_process(FIRST, cache))
+            return in_fresh_process(FIRST, cache)
 
     def track_first_call_of_a_process(self) -> float:
-        return float(in_fresh_process(FIRST))
+        return in_fresh_process(FIRST)
 
 
 def certificate(t: emd.Transport) -> str:
@@ -198,7 +192,7 @@ def main() -> None:
             )
     for name in Large.params[0]:
         for n in LARGE:
-            seconds, memory = map(float, in_fresh_process(IN_FRESH.format(cloud=name, n=n)).split())
+            seconds, memory = printed(IN_FRESH.format(cloud=name, n=n))
             print(f"{name:14s} n = {n:6d}: {seconds:6.1f} s, {memory / 2**30:.2f} GiB", flush=True)
             print(f"{'':28s}{certificate(large(name, n)[2])}", flush=True)
     compiling = Compiling()

@@ -16,9 +16,11 @@ from divkit import emd
 from divkit.emd import small
 
 try:
-    from .dense import COSTS, Problem, awkward, in_fresh_process, weighted
+    from .dense import COSTS, Problem, awkward, weighted
+    from .fresh import in_fresh_process
 except ImportError:  # as a script
-    from dense import COSTS, Problem, awkward, in_fresh_process, weighted
+    from dense import COSTS, Problem, awkward, weighted
+    from fresh import in_fresh_process
 
 SIZES = [2, 5, 10, 20, 40, 64, 65, 100, 200, 300, 400, 500]
 # Few on one side, many on the other.
