@@ -217,6 +217,19 @@ def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
         )
 
 
+def equal_rows(p_mass: Array, q_mass: Array, tolerance: float) -> None:
+    """Raise ValueError unless all rows of two matrices have one mass, as far as `tolerance`."""
+    # It is enough that the least and the largest agree.
+    for i, j in ((p_mass.argmin(), q_mass.argmax()), (p_mass.argmax(), q_mass.argmin())):
+        low, high = sorted((float(p_mass[i]), float(q_mass[j])))
+        if high - low > tolerance * high:
+            raise ValueError(
+                f"`P` and `Q` must have rows of equal mass, got {float(p_mass[i]):.9g} in row {i} "
+                f"of P and {float(q_mass[j]):.9g} in row {j} of Q: pass `normalize=True` to divide "
+                "each by its own"
+            )
+
+
 def axis_index(name: str, axis: int, ndim: int) -> int:
     """Return `axis` counted from the end, as a negative integer."""
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):

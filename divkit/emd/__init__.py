@@ -1,5 +1,6 @@
 """Earth mover's distance: discrete optimal transport, as a plan and its potentials."""
 
+from divkit.emd.all_pairs import pairwise as pairwise
 from divkit.emd.answer import ConvergenceError as ConvergenceError
 from divkit.emd.batch import Batch as Batch
 from divkit.emd.batch import solve_batch as solve_batch

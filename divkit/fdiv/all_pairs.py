@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +21,7 @@ def pairwise(
     """Return D(P_i‖Q_j) for all rows P_i and Q_j.
 
     Every entry is as accurate as ``D(P[i], Q[j])``, near the diagonal too. The work is divided
-    among threads. Where D is symmetric and Q is left
-    out, half of the matrix is computed.
+    among threads. Where D is symmetric and Q is left out, half of the matrix is computed.
 
     Parameters
     ----------
@@ -69,7 +66,7 @@ def pairwise(
     columns = rows if alone else _Rows("Q", Q, normalize)
     _check.broadcastable(("P", rows.x[:1]), ("Q", columns.x[:1]))
     if not normalize:
-        _equal_masses(rows.mass, columns.mass, tolerance)
+        _check.equal_rows(rows.mass, columns.mass, tolerance)
     half = alone and D.is_symmetric
     out = None
     if len(rows.x) * columns.x.size > _SMALL:
@@ -114,18 +111,6 @@ class _Rows:
     def parts(self) -> tuple[Matrix, Matrix, Matrix, NDArray[np.bool_]]:
         """As the loop takes them."""
         return self.x, self.mass, self.rest, self.full
-
-
-def _equal_masses(p: NDArray[Any], q: NDArray[Any], tolerance: float) -> None:
-    """Raise unless all masses agree: it is enough that the least and the largest do."""
-    for i, j in ((p.argmin(), q.argmax()), (p.argmax(), q.argmin())):
-        low, high = sorted((float(p[i]), float(q[j])))
-        if high - low > tolerance * high:
-            raise ValueError(
-                f"`P` and `Q` must have rows of equal mass, got {float(p[i]):.9g} in row {i} of P "
-                f"and {float(q[j]):.9g} in row {j} of Q: pass `normalize=True` to divide each by "
-                "its own"
-            )
 
 
 def _by_arrays(D: Divergence, P: Matrix, Q: Matrix) -> Matrix:
