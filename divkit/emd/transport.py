@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.emd import problem
+from divkit.emd import problem, sparse_costs
 from divkit.emd.answer import Indices, Vector
 from divkit.emd.costs import Costs, MatrixCosts, largest_violation
 from divkit.emd.record import Transport as Transport
@@ -40,8 +40,8 @@ def certify(
     ----------
     a, b : array_like, shapes (n,) and (m,), or None
         Weights of equal mass; None is uniform.
-    M : array_like, shape (n, m)
-        Costs; +inf forbids a pair.
+    M : array_like or SciPy sparse array, shape (n, m)
+        Costs; +inf forbids a pair, and so does absence from a sparse array.
     plan : array_like or sparse array, shape (n, m)
         The plan, right or wrong.
     f, g : array_like, shapes (n,) and (m,)
@@ -72,7 +72,7 @@ def certify(
     >>> t.value, t.dual_value, t.gap, t.primal_residual
     (1.0, 0.0, 1.0, 0.0)
     """
-    a, b, costs = problem.read(a, b, M)
+    a, b, costs = (problem.read_sparse if problem.is_sparse(M) else problem.read)(a, b, M)
     n, m = costs.shape
     return certificate(
         a,
@@ -96,8 +96,8 @@ def c_transform(M: Any, f: Any) -> Vector:
 
     Parameters
     ----------
-    M : array_like, shape (n, m)
-        Costs; +inf forbids a pair.
+    M : array_like or SciPy sparse array, shape (n, m)
+        Costs; +inf forbids a pair, and so does absence from a sparse array.
     f : array_like, shape (n,)
         Potential on the rows; +inf only where every pair is forbidden.
 
@@ -122,14 +122,19 @@ def c_transform(M: Any, f: Any) -> Vector:
     >>> emd.c_transform([[0.0, 3.0], [1.0, 1.0]], [0.0, 0.5])
     array([0. , 0.5])
     """
-    M = _check.cost_matrix("M", M)
-    f = _potential("f", f, M.shape[0], infinite=True)
-    reachable = np.isfinite(M).any(axis=1)
+    costs: Costs
+    if problem.is_sparse(M):
+        costs = sparse_costs.read(M)
+        reachable = np.diff(costs.starts) > 0
+    else:
+        M = _check.cost_matrix("M", M)
+        costs, reachable = MatrixCosts(M), np.isfinite(M).any(axis=1)
+    f = _potential("f", f, costs.shape[0], infinite=True)
     if np.isinf(f[reachable]).any():
         i = int(np.flatnonzero(reachable & np.isinf(f))[0])
         raise ValueError(f"`f` must be finite where `M` has a finite cost, got f[{i}] = inf")
     # A row of forbidden pairs binds nothing, and inf − inf would be nan.
-    return MatrixCosts(M).column_minima(np.where(reachable, f, 0.0))
+    return costs.column_minima(np.where(reachable, f, 0.0))
 
 
 def certificate(

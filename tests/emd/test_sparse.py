@@ -104,6 +104,35 @@ def test_refused():
         emd.solve(None, None, many, max_iter=1)
 
 
+def test_anybodys_answer_is_certified(rng):
+    M, dense = band(rng, 30, 3)
+    a, b = neighbours(rng, 30)
+    t = emd.solve(a, b, M)
+    c = emd.certify(a, b, M, t.plan, t.f, t.g, method="again")
+    assert (c.value, c.dual_value, c.primal_residual) == (t.value, t.dual_value, t.primal_residual)
+    wrong = np.outer(a, b) / b.sum()
+    assert emd.certify(a, b, M, wrong, t.f, t.g, method="wrong").value == np.inf
+    f = rng.random(30)
+    for cost in (M, dense):
+        poor = emd.certify(a, b, cost, t.plan, f, np.zeros(30), method="poor")
+        assert poor.gap == pytest.approx(t.value - poor.dual_value, rel=1e-12)
+        assert poor.gap > 0.01
+        assert poor.dual_residual <= 1e-16
+
+
+def test_c_transform(rng):
+    M, dense = band(rng, 30, 3)
+    M.data[:3] = np.inf  # with the rest of the row, forbidden
+    M.data[3] = np.inf
+    dense[0] = np.inf
+    f = rng.normal(size=30)
+    f[0] = np.inf
+    assert_array_equal(emd.c_transform(M, f), emd.c_transform(dense, f))
+    f[1] = np.inf
+    with pytest.raises(ValueError, match=r"a finite cost, got f\[1\] = inf"):
+        emd.c_transform(M, f)
+
+
 def test_the_matrix_is_left_alone(rng):
     M, _ = band(rng, 20, 3)
     a, b = neighbours(rng, 20)
