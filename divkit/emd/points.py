@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.emd import problem
+from divkit.emd import assignment, problem
 from divkit.emd.answer import ConvergenceError, Indices, Matrix, NoPlanError, Vector
 from divkit.emd.exact import certified, check_limit, is_exact
 from divkit.emd.feasibility import listed
@@ -108,6 +108,7 @@ def solve_points(
         power = 2 if cost.name == "sqeuclidean" else 1
         return solve_line(x[:, 0], y[:, 0], a, b, power)
     a, b = problem.weights(a, b, (len(x), len(y)), _ATOMS)
+    b = assignment.same_weight(a, b)
     if not known:
         return _solve(x, y, a, b, cost, None, max_iter)
     # Powers of two, so that squares stay within the range of float64 and no digit is lost.

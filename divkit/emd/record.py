@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from divkit.emd.answer import Vector
+from divkit.emd import assignment
+from divkit.emd.answer import Indices, Vector
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,6 +22,10 @@ class Transport:
         W_p is ``value ** (1 / p)``.
     plan : scipy.sparse.csr_array, shape (n, m)
         π, with at most n + m − 1 entries when it comes from a solver of `divkit.emd`.
+    permutation : ndarray of int, shape (n,)
+        s with plan[i, s[i]] = a_i, where n = m and all weights are equal: which sink each source
+        is assigned to. ValueError where the problem is another one, and for a plan that splits
+        the weight of a source, which one of a solver of `divkit.emd` does not.
     f, g : ndarray, shapes (n,) and (m,)
         Potentials with f_i + g_j ≤ M_ij, each the c-transform of the other, shifted so that
         both sides contribute equally to the dual value.
@@ -45,6 +50,17 @@ class Transport:
     -----
     All numbers are float64, whatever came in. Where the plan or the potentials take longer than
     the value and its certificate, they are computed when they are first asked for.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> t = emd.solve(None, None, [[4.0, 1.0, 3.0], [2.0, 0.0, 5.0], [3.0, 2.0, 2.0]])
+    >>> t.plan.toarray().round(3)
+    array([[0.   , 0.333, 0.   ],
+           [0.333, 0.   , 0.   ],
+           [0.   , 0.   , 0.333]])
+    >>> t.permutation
+    array([1, 0, 2])
     """
 
     value: float
@@ -63,6 +79,11 @@ class Transport:
     def plan(self) -> Any:
         """The plan π, a csr_array of shape (n, m)."""
         return self._plan() if callable(self._plan) else self._plan
+
+    @cached_property
+    def permutation(self) -> Indices:
+        """The permutation s with plan[i, s[i]] = a_i, shape (n,), of an assignment problem."""
+        return assignment.permutation(self.plan, self.primal_residual)
 
     @cached_property
     def _pair(self) -> tuple[Vector, Vector]:

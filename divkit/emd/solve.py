@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.emd import feasibility, linear_program, pot, problem, small, warm
+from divkit.emd import assignment, feasibility, linear_program, pot, problem, small, warm
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
 from divkit.emd.costs import MatrixCosts
 from divkit.emd.exact import certified, check_limit, is_exact
@@ -224,6 +224,7 @@ def _solve(
         if method != "cvxpy":
             raise ValueError(f"`solver` chooses cvxpy's solver, got it with method={method!r}")
         backend = partial(backend, solver=solver)
+    b = assignment.same_weight(a, b)
     if method == "simplex":
         t = _as_it_is(a, b, costs, max_iter, start)
         if t is not None:
@@ -254,6 +255,7 @@ def _solve_sparse(a: Any, b: Any, M: Any, max_iter: int | None) -> Transport:
     if max_iter is not None:
         check_limit(max_iter)
     a, b, costs = problem.read_sparse(a, b, M)
+    b = assignment.same_weight(a, b)
     t = certified(a, b, costs, sparse.solve(a, b, costs, max_iter), "simplex")
     if not is_exact(t, a, b, costs):
         raise ConvergenceError(
