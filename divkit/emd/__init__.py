@@ -16,3 +16,4 @@ from divkit.emd.solve import solve as solve
 from divkit.emd.transport import Transport as Transport
 from divkit.emd.transport import c_transform as c_transform
 from divkit.emd.transport import certify as certify
+from divkit.emd.wasserstein_p import wasserstein as wasserstein
