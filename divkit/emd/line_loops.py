@@ -5,6 +5,8 @@ Each works on a stretch, from `start` to `stop`, so that several may run at once
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 
@@ -12,6 +14,8 @@ from divkit.emd import staircase
 
 # Terms of one sum: so few that a plain sum keeps its digits.
 BLOCK = 128
+# Points whose potentials are measured while they are in a cache.
+CHUNK = 16 * BLOCK
 # The columns of `sums`, a row a block.
 COST, SLACK, F, G, SUMS = range(5)
 
@@ -24,75 +28,112 @@ potentials = _exact(staircase.potentials)
 
 
 @_exact
-def pair_potentials(x, y, p, start, stop, f, g, sums):
+def pair_potentials(x, y, p, start, stop, high, low, f, g):
     """Set the potentials for the costs |x − y|^p that are tight on the pairs (i, i), (i + 1, i).
 
-    They begin with f[start] = 0; returned is f at `stop`.
+    They begin with f_start = high + low, two numbers because one would collect a rounding at
+    every step; so does what is returned, f_stop. The arrays `f` and `g` begin at `start`.
     """
-    # f is the sum of both: a single number would collect a rounding at every step.
-    high = low = 0.0
+    cost, cost_rest = np.empty(BLOCK), np.empty(BLOCK)
+    step, step_rest = np.empty(BLOCK), np.empty(BLOCK)
     for first in range(start, stop, BLOCK):
-        f_sum = g_sum = 0.0
-        for i in range(first, min(first + BLOCK, stop)):
-            across = x[i] - y[i]
-            distance = abs(across)
-            cost = distance if p == 1.0 else across * across if p == 2.0 else distance**p
-            f[i] = high + low
-            g[i] = cost - f[i]
-            f_sum += f[i]
-            g_sum += g[i]
-            if i + 1 == x.size:
-                continue
-            # |x_{i+1} − y_i|^p − |x_i − y_i|^p, where possible without cancellation.
-            between, further = x[i + 1] - x[i], x[i + 1] - y[i]
-            if p == 1.0 and across >= 0.0:
-                step = between
-            elif p == 1.0 and further <= 0.0:
-                step = -between
-            elif p == 2.0:
-                step = between * (across + further)
-            else:
-                step = abs(further) ** p - cost
-            total = high + step
-            of_step = total - high
-            low += (high - (total - of_step)) + (step - of_step)
-            high = total
-        sums[first // BLOCK, F] = f_sum
-        sums[first // BLOCK, G] = g_sum
-    return high + low
+        last = min(first + BLOCK, stop)
+        size, inner = last - first, min(last, x.size - 1) - first
+        f_block, g_block = f[first - start :], g[first - start :]
+        _powers(x[first:], y[first:], p, cost[:size], cost_rest[:size])
+        _powers(x[first + 1 :], y[first:], p, step[:inner], step_rest[:inner])
+        step[inner:] = step_rest[inner:] = 0.0
+        for i in range(inner):
+            step[i], rest = _difference(step[i], cost[i])
+            step_rest[i] = step_rest[i] - cost_rest[i] + rest
+        for i in range(size):
+            f_block[i], g_block[i] = high, low
+            high, rest = _difference(high, -step[i])
+            low += rest + step_rest[i]
+        high, low = _difference(high, -low)
+        for i in range(size):
+            f_high, f_low = f_block[i], g_block[i]
+            f_block[i] = f_high + f_low
+            g_block[i] = _slack(cost[i], cost_rest[i], f_high, f_low)
+    return high, low
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
-def measure_pairs(x, y, p, f, g, start, stop, sums):
-    """Measure potentials for the costs |x − y|^p on the pairs (i, i) and (i + 1, i), p = 1 or 2.
+# Sums and largest values in any order.
+_reduction = numba.njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"}
+)
+
+
+@_reduction
+def pair_sums(x, y, p, start, stop):
+    """Return f_stop and Σ (g_i − f_i) from `start` to `stop` for the potentials above.
+
+    f_start = 0; f_stop comes in two parts.
+    """
+    f, g = np.empty(CHUNK), np.empty(CHUNK)
+    high = low = apart = 0.0
+    for first in range(start, stop, CHUNK):
+        last = min(first + CHUNK, stop)
+        high, low = pair_potentials(x, y, p, first, last, high, low, f, g)
+        of_chunk = 0.0
+        for i in range(last - first):
+            of_chunk += g[i] - f[i]
+        apart += of_chunk
+    return high, low, apart
+
+
+@_reduction
+def measured_pairs(x, y, p, start, stop, begin, end, sums):
+    """Return what `measure_pairs` does for the potentials above, which are not kept.
+
+    f_start and f_stop are given, in two parts each.
+    """
+    f, g = np.empty(CHUNK + 1), np.empty(CHUNK)
+    (high, low), drift, most_f, most_g, loosest = begin, 0.0, -np.inf, -np.inf, 0.0
+    for first in range(start, stop, CHUNK):
+        last = min(first + CHUNK, stop)
+        high, low = pair_potentials(x, y, p, first, last, high, low, f, g)
+        f[last - first] = end[0] + end[1] if last == stop else high + low
+        of_f, of_g, further, loose = measure_pairs(
+            x[first:], y[first:], p, f, g, last - first, sums[(first - start) // BLOCK :]
+        )
+        most_f, most_g = max(most_f, drift + of_f), max(most_g, of_g - drift)
+        drift, loosest = drift + further, max(loosest, loose)
+    return most_f, most_g, drift, loosest
+
+
+@_reduction
+def measure_pairs(x, y, p, f, g, n, sums):
+    """Measure potentials for the costs |x − y|^p on the first n pairs (i, i) and (i + 1, i).
 
     Let f* and g* be tight on all these pairs. They are feasible (`divkit.emd.line_costs`), so
     that f_i + g_j − c_ij ≤ (f − f*)_i + (g − g*)_j. The differences follow from the slacks, which
-    are computed as if without a rounding.
+    are computed as if without a rounding; 2p is whole.
 
     Returns
     -------
     most_f, most_g : float
-        The largest f − f* and g − g*, where f*[start] = f[start].
+        The largest f − f* and g − g*, where f*_0 = f_0.
     drift : float
-        f − f* at `stop`.
+        f − f* after the last pair.
     loosest : float
         The largest slack in size.
     """
-    # Rows of one array would keep the loops below from being vectorised.
-    slack, crossing = np.empty(BLOCK), np.empty(BLOCK)
+    cost, slack, crossing = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    rest = np.empty(BLOCK)
     drift, most_f, most_g, loosest = 0.0, 0.0, -np.inf, 0.0
-    for first in range(start, stop, BLOCK):
-        last = min(first + BLOCK, stop)
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
         size, inner = last - first, min(last, x.size - 1) - first
-        x_block, y_block, f_block, g_block = x[first:], y[first:], f[first:], g[first:]
-        _slacks(x_block, y_block, p, f_block, g_block, slack[:size])
-        _slacks(x_block[1:], y_block, p, f_block[1:], g_block, crossing[:inner])
+        f_block, g_block = f[first:], g[first:]
+        _powers(x[first + 1 :], y[first:], p, cost[:inner], rest[:inner])
+        _slacks(cost[:inner], rest, f_block[1:], g_block, crossing)
         crossing[inner:] = 0.0
+        _powers(x[first:], y[first:], p, cost[:size], rest[:size])
+        _slacks(cost[:size], rest, f_block, g_block, slack)
         cost_sum = slack_sum = f_sum = g_sum = 0.0
         for i in range(size):
-            distance = abs(x_block[i] - y_block[i])
-            cost_sum += distance if p == 1.0 else distance * distance
+            cost_sum += cost[i]
             slack_sum += slack[i]
             f_sum += f_block[i]
             g_sum += g_block[i]
@@ -193,27 +234,51 @@ def measure_staircase(x, y, a, b, p, down, mass, f, g, sums):
 
 
 @_exact
-def _slacks(x, y, p, f, g, slack):
-    """Set |x − y|^p − f − g, p = 1 or 2."""
-    # Two loops: a compiler can vectorise either.
-    if p == 1.0:
-        for i in range(slack.size):
-            cost, rest = _distance(x[i], y[i])
-            slack[i] = _slack(cost, rest, f[i], g[i])
+def _powers(x, y, p, cost, rest):
+    """Set |x − y|^p as a rounded number and what is missing of it.
+
+    With about 100 bits for the sum of both if 2p is whole, with 0 for what is missing if not.
+    """
+    if not has_exact_powers(p):
+        for i in range(cost.size):
+            cost[i], rest[i] = abs(x[i] - y[i]) ** p, 0.0
+        return
+    # A loop for each factor: a compiler can vectorise them all.
+    if p % 1.0 == 0.0:
+        for i in range(cost.size):
+            cost[i], rest[i] = _distance(x[i], y[i])
     else:
-        for i in range(slack.size):
-            cost, rest = _squared_distance(x[i], y[i])
-            slack[i] = _slack(cost, rest, f[i], g[i])
+        for i in range(cost.size):
+            across, across_rest = _distance(x[i], y[i])
+            cost[i], rest[i] = _root(across, across_rest)
+    for _ in range(int(p - 0.5)):
+        for i in range(cost.size):
+            across, across_rest = _distance(x[i], y[i])
+            cost[i], rest[i] = _product(cost[i], rest[i], across, across_rest)
+
+
+@_exact
+def _slacks(cost, rest, f, g, slack):
+    """Set cost + rest − f − g."""
+    for i in range(cost.size):
+        slack[i] = _slack(cost[i], rest[i], f[i], g[i])
+
+
+@_exact
+def has_exact_powers(p):
+    """Tell whether |x − y|^p is known to more digits than a number has."""
+    return 2.0 * p % 1.0 == 0.0 and p <= 16.0
 
 
 @_exact
 def _power(x, y, p):
     """Return |x − y|^p as a rounded number and what is missing, where p = 1 or 2."""
+    across, rest = _distance(x, y)
     if p == 1.0:
-        return _distance(x, y)
+        return across, rest
     if p == 2.0:
-        return _squared_distance(x, y)
-    return abs(x - y) ** p, 0.0
+        return _product(across, rest, across, rest)
+    return across**p, 0.0
 
 
 @_exact
@@ -232,15 +297,28 @@ def _distance(x, y):
 
 
 @_exact
-def _squared_distance(x, y):
-    """Return (x − y)² as a rounded number and what is missing (Dekker's product)."""
-    across, rest = _difference(x, y)
-    split = (2.0**27 + 1.0) * across
-    high = split - (split - across)
-    low = across - high
-    square = across * across
-    of_square = ((high * high - square) + 2.0 * high * low) + low * low
-    return square, of_square + 2.0 * across * rest
+def _root(s, s_rest):
+    """Return the square root of s + s_rest as a rounded number and what is missing."""
+    root = math.sqrt(s)
+    square, rest = _product(root, 0.0, root, 0.0)
+    return root, (s - square - rest + s_rest) / (2.0 * root if root > 0.0 else 1.0)
+
+
+@_exact
+def _product(s, s_rest, t, t_rest):
+    """Return (s + s_rest)(t + t_rest) as a rounded number and what is missing (Dekker)."""
+    s_high, t_high = _upper_half(s), _upper_half(t)
+    s_low, t_low = s - s_high, t - t_high
+    product = s * t
+    rest = ((s_high * t_high - product) + s_high * t_low + s_low * t_high) + s_low * t_low
+    return product, rest + (s * t_rest + s_rest * t)
+
+
+@_exact
+def _upper_half(s):
+    """Return the leading half of the digits of s (Veltkamp's splitting)."""
+    multiple = (2.0**27 + 1.0) * s
+    return multiple - (multiple - s)
 
 
 @_exact

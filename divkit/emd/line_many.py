@@ -6,9 +6,11 @@ needs to know where the points were before they were sorted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +29,8 @@ Orders = Callable[[], tuple[Indices, Indices]]
 _PER_THREAD = 1 << 10
 # How far potentials may be from feasible and tight, relative to the largest cost.
 _ROUNDING = 64 * np.finfo(np.float64).eps
-# Squares so small that what their rounding leaves may not be a number any more.
-_SMALLEST_SQUARE = 2.0**-900
+# Powers so small that what their rounding leaves may not be a number any more.
+_SMALLEST_POWER = 2.0**-900
 
 
 def matched(costs: LineCosts, p: float, orders: Orders) -> Transport | None:
@@ -48,12 +50,10 @@ def matched(costs: LineCosts, p: float, orders: Orders) -> Transport | None:
     Transport or None
         None if the potentials have to be mended.
     """
-    f, g = _pair_potentials(costs, p)
-    if _slacks_are_exact(costs, p):
-        measured = _measure_pairs(costs, p, f, g)
-    else:
-        measured = _measure_all(costs, f, g)
-    return _transport(costs, measured, _Sorted(orders, f, g, partial(_diagonal, f.size)))
+    pairs = _Pairs(costs.x, costs.y, p)
+    measured = pairs.measured() if _is_exact(costs, p) else _measured_by_transforms(costs, pairs)
+    answer = _Sorted(orders, pairs.potentials, partial(_diagonal, costs.x.size))
+    return _transport(costs, measured, answer)
 
 
 def weighted(
@@ -76,7 +76,7 @@ def weighted(
     most_f, most_g, loosest, error = line_loops.measure_staircase(
         costs.x, costs.y, a, b, p, down, mass, f, g, sums
     )
-    exact = _slacks_are_exact(costs, p)
+    exact = p in (1, 2) and _is_exact(costs, p)
     measured = _Measured(
         value=unit * total(sums[:, line_loops.COST]),
         gap=unit * total(sums[:, line_loops.SLACK]),
@@ -85,7 +85,11 @@ def weighted(
         loosest=loosest,
         primal_residual=error / whole,
     )
-    return _transport(costs, measured, _Sorted(orders, f, g, partial(_carried, down, unit * mass)))
+    return _transport(
+        costs,
+        measured,
+        _Sorted(orders, partial(_kept, f, g), partial(_carried, down, unit * mass)),
+    )
 
 
 class _Measured(NamedTuple):
@@ -125,8 +129,7 @@ class _Sorted:
     """Potentials and the cells of a plan, for the sorted points."""
 
     find_orders: Orders
-    f: Vector
-    g: Vector
+    find_potentials: Callable[[], tuple[Vector, Vector]]
     cells: Callable[[], tuple[Indices, Indices, Vector]]
 
     @cached_property
@@ -140,9 +143,14 @@ class _Sorted:
 
     def potentials(self) -> tuple[Vector, Vector]:
         """Return the potentials for the points as given."""
-        f, g = np.empty_like(self.f), np.empty_like(self.g)
-        f[self.orders[0]], g[self.orders[1]] = self.f, self.g
+        of_sorted = self.find_potentials()
+        f, g = map(np.empty_like, of_sorted)
+        f[self.orders[0]], g[self.orders[1]] = of_sorted
         return f, g
+
+
+def _kept(f: Vector, g: Vector) -> tuple[Vector, Vector]:
+    return f, g
 
 
 def _diagonal(n: int) -> tuple[Indices, Indices, Vector]:
@@ -156,61 +164,96 @@ def _carried(down: Any, mass: Vector) -> tuple[Indices, Indices, Vector]:
 # --- potentials on the pairs (i, i) and (i + 1, i), and their measure ---
 
 
-def _pair_potentials(costs: LineCosts, p: float) -> tuple[Vector, Vector]:
-    """Return potentials that are tight there, with equal sums."""
-    n = costs.x.size
-    f, g = np.empty((2, n))
-    sums = _sums(n)
-    gained: dict[tuple[int, int], float] = {}
+class _Pairs:
+    """Sorted points, matched in order, and the potentials that are tight there, of equal sums.
 
-    def solve(start: int, stop: int) -> None:
-        gained[start, stop] = line_loops.pair_potentials(
-            costs.x, costs.y, p, start, stop, f, g, sums
+    They are computed in stretches, in threads, and again whenever they are needed: that takes
+    less than to keep them.
+    """
+
+    def __init__(self, x: Vector, y: Vector, p: float) -> None:
+        self.x, self.y, self.p = x, y, p
+        blocks = -(-x.size // line_loops.BLOCK)
+        stretches = _threads.worth(blocks, _PER_THREAD)
+        self.cuts = [k * blocks // stretches * line_loops.BLOCK for k in range(stretches)]
+        self.cuts.append(x.size)
+        found = self._of_stretches(partial(line_loops.pair_sums, x, y, p))
+        # Each began at f = 0; where it should have begun, the ones before it say.
+        gains = [gain for *gain, _ in found]
+        offsets = [_in_two(*chain.from_iterable(gains[:k])) for k in range(stretches + 1)]
+        apart = math.fsum(
+            sums - 2 * (stop - start) * offset
+            for (start, stop), (offset, _), (*_, sums) in zip(
+                pairwise(self.cuts), offsets, found, strict=False
+            )
+        )
+        self.bounds = [_in_two(*offset, apart / (2 * x.size)) for offset in offsets]
+
+    def potentials(self) -> tuple[Vector, Vector]:
+        f, g = np.empty_like(self.x), np.empty_like(self.y)
+
+        def solve(start: int, stop: int) -> None:
+            begin = self.bounds[self.cuts.index(start)]
+            line_loops.pair_potentials(
+                self.x, self.y, self.p, start, stop, *begin, f[start:], g[start:]
+            )
+
+        self._of_stretches(solve)
+        return f, g
+
+    def measured(self) -> _Measured:
+        """Measure them without going through other pairs."""
+        n = self.x.size
+        sums = _sums(n)
+
+        def measure(start: int, stop: int) -> tuple[float, float, float, float]:
+            k = self.cuts.index(start)
+            found: tuple[float, float, float, float] = line_loops.measured_pairs(
+                self.x,
+                self.y,
+                self.p,
+                start,
+                stop,
+                *self.bounds[k : k + 2],
+                sums[start // line_loops.BLOCK :],
+            )
+            return found
+
+        drift, most_f, most_g, loosest = 0.0, -np.inf, -np.inf, 0.0
+        for of_f, of_g, further, loose in self._of_stretches(measure):
+            most_f, most_g = max(most_f, drift + of_f), max(most_g, of_g - drift)
+            drift, loosest = drift + further, max(loosest, loose)
+        cost, slack, of_f, of_g = map(total, sums.T)
+        # The marginals of a permutation are right.
+        return _Measured(
+            cost / n, slack / n, (of_f + of_g) / n, max(0.0, most_f + most_g), loosest, 0.0
         )
 
-    _in_stretches(solve, n)
-    # Each stretch began at f = 0; where it should have begun, the one before it says.
-    offset, moved = {}, 0.0
-    for (start, stop), gain in sorted(gained.items()):
-        offset[start, stop] = moved
-        moved += gain
-    f_sum, g_sum = sums[:, line_loops.F].sum(), sums[:, line_loops.G].sum()
-    by_offset = sum((stop - start) * value for (start, stop), value in offset.items())
-    shift = (g_sum - f_sum) / (2 * n) - by_offset / n
-    for (start, stop), value in offset.items():
-        f[start:stop] += value + shift
-        g[start:stop] -= value + shift
-    return f, g
+    def _of_stretches(self, piece: Callable[[int, int], Any]) -> list[Any]:
+        stretches = list(pairwise(self.cuts))
+        found = [None] * len(stretches)
+
+        def pieces(first: int, last: int) -> None:
+            for k in range(first, last):
+                found[k] = piece(*stretches[k])
+
+        _threads.run(pieces, len(stretches), len(stretches))
+        return found
 
 
-def _slacks_are_exact(costs: LineCosts, p: float) -> bool:
+def _in_two(*terms: float) -> tuple[float, float]:
+    """Return the sum as a rounded number and what is missing."""
+    high = math.fsum(terms)
+    return high, math.fsum([*terms, -high])
+
+
+def _is_exact(costs: LineCosts, p: float) -> bool:
     """Tell whether slacks along a staircase say how far from feasible potentials are anywhere."""
-    return p == 1 or (p == 2 and costs.largest > _SMALLEST_SQUARE)
+    return p == 1 or (line_loops.has_exact_powers(p) and costs.largest > _SMALLEST_POWER)
 
 
-def _measure_pairs(costs: LineCosts, p: float, f: Vector, g: Vector) -> _Measured:
-    """Measure potentials for the costs |x − y|^p, p = 1 or 2, without going through other pairs."""
-    n = f.size
-    sums = _sums(n)
-    found: dict[int, tuple[float, float, float, float]] = {}
-
-    def measure(start: int, stop: int) -> None:
-        found[start] = line_loops.measure_pairs(costs.x, costs.y, p, f, g, start, stop, sums)
-
-    _in_stretches(measure, n)
-    drift, most_f, most_g, loosest = 0.0, -np.inf, -np.inf, 0.0
-    for _, (of_f, of_g, further, loose) in sorted(found.items()):
-        most_f, most_g = max(most_f, drift + of_f), max(most_g, of_g - drift)
-        drift, loosest = drift + further, max(loosest, loose)
-    cost, slack, of_f, of_g = map(total, sums.T)
-    # The marginals of a permutation are right.
-    return _Measured(
-        cost / n, slack / n, (of_f + of_g) / n, max(0.0, most_f + most_g), loosest, 0.0
-    )
-
-
-def _measure_all(costs: LineCosts, f: Vector, g: Vector) -> _Measured:
-    """Measure potentials by transforms of them."""
+def _measured_by_transforms(costs: LineCosts, pairs: _Pairs) -> _Measured:
+    f, g = pairs.potentials()
     n = f.size
     cost = costs.h(costs.x - costs.y)
     slack = cost - f - g
@@ -222,13 +265,3 @@ def _measure_all(costs: LineCosts, f: Vector, g: Vector) -> _Measured:
 
 def _sums(n: int) -> Any:
     return np.empty((-(-n // line_loops.BLOCK), line_loops.SUMS))
-
-
-def _in_stretches(piece: Callable[[int, int], None], n: int) -> None:
-    """Call ``piece(start, stop)`` on stretches of whole blocks, in threads."""
-    blocks = -(-n // line_loops.BLOCK)
-
-    def stretch(first: int, last: int) -> None:
-        piece(first * line_loops.BLOCK, min(last * line_loops.BLOCK, n))
-
-    _threads.run(stretch, blocks, _threads.worth(blocks, _PER_THREAD))

@@ -262,22 +262,35 @@ def test_stretches_in_threads_join(rng, monkeypatch, p):
 
 def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
     monkeypatch.setattr(line, "COMPILED", 2)
-    x, y = rng.normal(size=300), rng.normal(size=300)
-    pairs = line_many._pair_potentials
-
-    def rough(costs, p):
-        f, g = pairs(costs, p)
-        return f + 1e-3 * rng.random(f.size), g
-
-    monkeypatch.setattr(line_many, "_pair_potentials", rough)
-    require_optimal(emd.solve_line(x, y), x, y)
-    # No potentials pass: with weights the careful way gives the same answer.
-    a = rng.dirichlet(np.ones(300))
-    quick = emd.solve_line(x, y, a)
+    x, y, a = rng.normal(size=300), rng.normal(size=300), rng.dirichlet(np.ones(300))
+    quick = emd.solve_line(x, y), emd.solve_line(x, y, a)
+    # No potentials pass: the careful way gives the same answer.
     monkeypatch.setattr(line_many, "_ROUNDING", -1.0)
-    careful = emd.solve_line(x, y, a)
-    assert careful.value == pytest.approx(quick.value, rel=1e-14)
-    require_optimal(careful, x, y, a)
+    for one, weights in zip(quick, (None, a), strict=True):
+        careful = emd.solve_line(x, y, weights)
+        assert careful.value == pytest.approx(one.value, rel=1e-14)
+        require_optimal(careful, x, y, weights)
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3])
+def test_the_potentials_returned_are_those_measured(rng, monkeypatch, p):
+    x, y = np.sort(rng.normal(size=9000)), np.sort(rng.normal(size=9000) + 0.1)
+    for threads in (1, 3):
+        monkeypatch.setattr(line_many, "_PER_THREAD", 1)
+        monkeypatch.setattr(_threads, "available", lambda threads=threads: threads)
+        pairs = line_many._Pairs(x, y, float(p))
+        measured, (f, g) = pairs.measured(), pairs.potentials()
+        whole = measure_pairs(x, y, p, f, g)
+        assert measured.violation == pytest.approx(max(0.0, whole[0] + whole[1]), rel=1e-9)
+        assert measured.loosest == whole[3]
+        assert measured.dual_value == pytest.approx(f.mean() + g.mean(), rel=1e-13)
+        assert f.mean() == pytest.approx(g.mean(), rel=1e-12)
+
+
+def measure_pairs(x, y, p, f, g):
+    """Return what the loop returns, and its sums."""
+    sums = np.empty((-(-f.size // line_loops.BLOCK), line_loops.SUMS))
+    return *line_loops.measure_pairs(x, y, float(p), f, g, f.size, sums), sums.sum(axis=0)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -285,26 +298,27 @@ def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
     st.integers(1, 400),
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.0, 1e-3, 1.0]),
-    st.sampled_from([1, 2]),
+    st.sampled_from([1, 1.5, 2, 3.5]),
 )
 def test_the_measured_violation_covers_all_pairs(n, seed, noise, p):
     rng = np.random.default_rng(seed)
     x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=n) + 0.3)
-    c = LineCosts(x, y, line._absolute_power(p), float(p))
-    f, g = line_many._pair_potentials(c, float(p))
+    f, g = line_many._Pairs(x, y, float(p)).potentials()
     f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=n)
-    measured = line_many._measure_pairs(c, float(p), f, g)
+    most_f, most_g, _, loosest, sums = measure_pairs(x, y, p, f, g)
     M = costs(x, y, p)
-    assert measured.violation >= np.max(f[:, None] + g - M) - 1e-15 * M.max()
+    violation = max(0.0, most_f + most_g)
+    assert violation >= np.max(f[:, None] + g - M) - 1e-15 * M.max()
     slack = np.diagonal(M) - f - g
     crossing = np.abs(x[1:] - y[:-1]) ** p - f[1:] - g[:-1]
-    loosest = np.abs(np.append(slack, crossing)).max()
-    assert measured.loosest == pytest.approx(loosest, abs=1e-15 * M.max())
-    assert measured.value == pytest.approx(np.diagonal(M).mean(), rel=1e-14)
-    assert measured.gap == pytest.approx(slack.mean(), abs=1e-14 * M.max())
-    assert measured.dual_value == pytest.approx(f.mean() + g.mean(), abs=1e-14 * M.max())
+    loosest_of_all = np.abs(np.append(slack, crossing)).max()
+    assert loosest == pytest.approx(loosest_of_all, abs=1e-15 * M.max())
+    assert sums[line_loops.COST] == pytest.approx(np.diagonal(M).sum(), rel=1e-14)
+    assert sums[line_loops.SLACK] == pytest.approx(slack.sum(), abs=1e-14 * n * M.max())
+    assert sums[line_loops.F] == pytest.approx(f.sum(), abs=1e-14 * n * M.max())
+    assert sums[line_loops.G] == pytest.approx(g.sum(), abs=1e-14 * n * M.max())
     if noise == 0.0:
-        assert measured.violation <= 1e-15 * M.max()
+        assert violation <= 1e-15 * M.max()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
