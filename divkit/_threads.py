@@ -26,19 +26,26 @@ def worth(work: int, per_thread: int) -> int:
     return min(available(), max(1, work // per_thread))
 
 
-def run(piece: Callable[[int, int], object], size: int, pieces: int) -> None:
-    """Call ``piece(start, stop)`` on `pieces` consecutive parts of ``range(size)``, in threads.
+def run(piece: Callable[[int, int], object], size: int, threads: int, parts: int = 1) -> None:
+    """Call ``piece(start, stop)`` on consecutive parts of ``range(size)``, in `threads` threads.
 
-    The calling thread works too. What a piece raises is raised here, once all have ended.
+    There are `parts` for each thread: several where one may take longer than another. The calling
+    thread works too. What a piece raises is raised here, once all have ended.
     """
-    if pieces <= 1 or size <= 1:
+    if threads <= 1 or size <= 1:
         piece(0, size)
         return
-    cuts = np.linspace(0, size, min(pieces, size) + 1).astype(int).tolist()
-    parts = list(itertools.pairwise(cuts))
-    others = [_pool().submit(piece, *part) for part in parts[1:]]
+    cuts = np.linspace(0, size, min(threads * parts, size) + 1).astype(int).tolist()
+    # All take from one iterator, which the GIL keeps whole.
+    waiting = itertools.pairwise(cuts)
+
+    def work() -> None:
+        for part in waiting:
+            piece(*part)
+
+    others = [_pool().submit(work) for _ in range(threads - 1)]
     try:
-        piece(*parts[0])
+        work()
     finally:
         for other in others:
             other.exception()

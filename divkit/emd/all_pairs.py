@@ -17,6 +17,8 @@ from divkit.emd.solve import solve
 
 # Pairs of atoms that are worth a thread, and that are a task: about a second of work.
 _PER_THREAD, _PER_TASK = 1 << 15, 1 << 24
+# Of a task, for each thread: some pairs take longer than others.
+_PARTS = 8
 # Weights that a task holds at once, per side.
 _MOST_WEIGHTS = 1 << 21
 # Tasks for each job, so that the last ones do not leave the others waiting.
@@ -182,7 +184,7 @@ def _task(
         def piece(start: int, stop: int) -> None:
             pair_loops.solve(a, b, M, small.usual_limit(limit), left[start:stop], numbers)
 
-        _threads.run(piece, left.size, _threads.worth(work, _PER_THREAD))
+        _threads.run(piece, left.size, _threads.worth(work, _PER_THREAD), _PARTS)
     for k in np.flatnonzero(numbers[:, STATUS] != SOLVED):
         i, j = int(rows[k]), int(columns[k])
         try:

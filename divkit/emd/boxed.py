@@ -23,6 +23,8 @@ _CODES = {
 }
 # Pairs that are worth a thread.
 _PER_THREAD = 1 << 18
+# For each thread: some boxes have more neighbours than others.
+_PARTS = 8
 
 
 class BoxedPairs:
@@ -163,7 +165,8 @@ class BoxedPairs:
             )
 
         n, m = self.shape
-        _threads.run(piece, len(own.points), _threads.worth(n * m, _PER_THREAD))
+        threads = _threads.worth(n * m, _PER_THREAD)
+        _threads.run(piece, len(own.points), threads, _PARTS)
         return found
 
     @staticmethod

@@ -46,8 +46,8 @@ def evaluate(D: Divergence, rows: Rows, columns: Rows, half: bool) -> Matrix | N
     def piece(start: int, stop: int) -> None:
         kernel(rows, columns, limits, cheap, half, start, stop, out)
 
-    # More pieces than threads: in half a matrix the first rows are the longest.
-    _threads.run(piece, len(out), 8 * threads if threads > 1 else 1)
+    # In half a matrix the first rows are the longest.
+    _threads.run(piece, len(out), threads, 8)
     return out
 
 
