@@ -70,7 +70,9 @@ def shortlist(M, rows, g, factor, k, start, stop, f, of_rows, of_columns, least_
         best[:] = np.inf
         picked = of_rows[r]
         picked[:] = -1
-        for s in range(stretches):
+        for turn in range(stretches):
+            # Of equally good pairs those that come first are picked: not the same in all rows.
+            s = (r + turn) % stretches
             if least[s] <= limit:
                 for j in range(s * STRETCH, min(m, (s + 1) * STRETCH)):
                     insert(factor * np.float64(row[j]) - g[j], j, best, picked)

@@ -129,10 +129,19 @@ def _balance(a: Any, b: Any) -> float:
         return 0.0
     if not abs(of_a - of_b) <= _APART * max(of_a, of_b):
         return 0.0
-    if of_a != of_b:
+    # Two ways to come to a mass of n equal weights may differ by a rounding.
+    same = len(a) == len(b) and _is_uniform(a) and _is_uniform(b)
+    if same or of_a != of_b:
         for j in range(len(b)):
-            b[j] *= of_a / of_b
+            b[j] = a[j] if same else b[j] * (of_a / of_b)
     return of_a
+
+
+def _is_uniform(weights: Any) -> bool:
+    for weight in weights:
+        if weight != weights[0]:
+            return False
+    return True
 
 
 def _mass(weights: Any) -> float:

@@ -290,3 +290,11 @@ def test_weights_that_rounding_made_unequal(rng):
     M = rng.random((n, n))
     t = emd.solve(a, np.full(n, 1 / n), M)
     assert_array_equal(t.permutation, linear_sum_assignment(M)[1])
+
+
+def test_batches_whose_weights_are_a_rounding_apart(rng):
+    a = np.full((20, 10), 0.1)
+    batch = emd.solve_batch(a, None, rng.random((20, 10, 10)))
+    assert batch.primal_residuals.max() == 0.0
+    for t in batch:
+        assert_array_equal(t.plan.data, np.full(10, 0.1))
