@@ -23,6 +23,8 @@ from divkit.emd.small_problem import INEXACT, LIMIT, NUMBERS, SOLVED, STATUS, ST
 # Pairs, and atoms of both sides, up to which looking at all pairs is quicker than choosing among
 # them.
 _MOST_PAIRS, _MOST_ATOMS = 1 << 18, 1 << 11
+# And atoms of both sides times those of the smaller one, where that has few.
+_MOST_OF_FEW = 1 << 14
 # Pairs up to which plain loops are over in some ten milliseconds: 64 atoms a side.
 _FEW_PAIRS = 1 << 12
 # Seconds of plain loops after which a process loads the compiled ones, 40 to 100 times as fast.
@@ -42,7 +44,9 @@ def fits(shape: tuple[int, int], start: object = None) -> bool:
     n, m = shape
     if start is not None:
         return n * m <= _FEW_PAIRS
-    return n * m <= _MOST_PAIRS and (n + m <= _MOST_ATOMS or min(n, m) == 1)
+    few = min(n, m)
+    light = n + m <= _MOST_ATOMS or few == 1 or few * (n + m) <= _MOST_OF_FEW
+    return light and n * m <= _MOST_PAIRS
 
 
 def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | None:
@@ -159,7 +163,12 @@ def _find(a: Vector, b: Vector, M: NDArray[Any], limit: int | None) -> Found:
     else:
         start = time.perf_counter()
         found = small_problem.found([0.0] * floats, [0] * integers, n, m)
-        small_problem.solve(M.tolist(), a.tolist(), b.tolist(), limit, found)
+        if small_problem.is_tall(n, m):
+            small_problem.solve(
+                M.T.tolist(), b.tolist(), a.tolist(), limit, small_problem.turned(found)
+            )
+        else:
+            small_problem.solve(M.tolist(), a.tolist(), b.tolist(), limit, found)
         _spent += time.perf_counter() - start
     if found.numbers[STATUS] == LIMIT:
         raise limit_reached("the network simplex", limit)

@@ -191,11 +191,17 @@ def solve(a, b, M, limit, start, stop, floats, integers):
     `small_problem.found` divides.
     """
     n, m = M.shape[1:]
-    given, of_source, of_sink = np.empty((n, m)), np.empty(n), np.empty(m)
+    tall = small_problem.is_tall(n, m)
+    given = np.empty((m, n) if tall else (n, m))
+    of_source, of_sink = np.empty(n), np.empty(m)
     for problem in range(start, stop):
-        for i in range(n):
-            _copy(M[problem if len(M) > 1 else 0, i], given[i])
+        costs = M[problem if len(M) > 1 else 0]
+        for i in range(len(given)):
+            _copy(costs[:, i] if tall else costs[i], given[i])
         _copy(a[problem if len(a) > 1 else 0], of_source)
         _copy(b[problem if len(b) > 1 else 0], of_sink)
         found = small_problem.found(floats[problem], integers[problem], n, m)
-        small_problem.solve(given, of_source, of_sink, limit, found)
+        if tall:
+            small_problem.solve(given, of_sink, of_source, limit, small_problem.turned(found))
+        else:
+            small_problem.solve(given, of_source, of_sink, limit, found)

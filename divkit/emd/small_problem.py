@@ -53,6 +53,16 @@ def found(floats: Any, integers: Any, n: int, m: int) -> Found:
     )
 
 
+def is_tall(n: int, m: int) -> bool:
+    """Return whether there are so few columns that a problem is better turned around."""
+    return n > 4 * m
+
+
+def turned(found: Found) -> Found:
+    """Return where the answer goes to a problem whose rows and columns change places."""
+    return Found(found.numbers, found.g, found.f, found.mass, found.columns, found.rows)
+
+
 def solve(given: Any, a: Any, b: Any, limit: int, found: Found) -> None:
     """Solve a problem and certify its answer, or note why not.
 
@@ -138,8 +148,9 @@ def _balance(a: Any, b: Any) -> float:
 
 
 def _is_uniform(weights: Any) -> bool:
-    for weight in weights:
-        if weight != weights[0]:
+    first = weights[0]
+    for weight in weights:  # noqa: SIM110 (compiled, too)
+        if weight != first:
             return False
     return True
 

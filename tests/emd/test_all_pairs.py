@@ -171,7 +171,7 @@ def test_one_histogram(rng):
 
 
 def test_many_bins(rng, monkeypatch):
-    monkeypatch.setattr(small, "_MOST_ATOMS", 12)
+    monkeypatch.setattr(small, "_MOST_PAIRS", 30)
     P, M = rng.dirichlet(np.ones(20), 3), metric(rng, 20)
     require_same(emd.pairwise(M, P), M, P, P)
 

@@ -128,7 +128,7 @@ def test_single_precision(rng):
 
 
 def test_problems_that_are_not_small(rng, monkeypatch):
-    monkeypatch.setattr(small, "_MOST_ATOMS", 10)
+    monkeypatch.setattr(small, "_MOST_PAIRS", 99)
     a, b, M = many(rng, 2, 30, 20)
     batch = emd.solve_batch(a, b, M)
     require_same(batch, list(zip(a, b, M, strict=True)))

@@ -60,7 +60,7 @@ WEIGHTS = {
 }
 
 
-def problems(rng, sizes=((1, 1), (1, 7), (2, 2), (9, 6), (15, 15))):
+def problems(rng, sizes=((1, 1), (1, 7), (9, 2), (2, 2), (9, 6), (15, 15))):
     for costs in COSTS.values():
         for weights in WEIGHTS.values():
             for n, m in sizes:
@@ -121,7 +121,7 @@ def test_patience_is_spent(monkeypatch, rng):
 
 
 def test_every_problem_is_solved_at_once_and_exactly(loops, rng):
-    sizes = ((1, 9), (8, 8), (25, 14))
+    sizes = ((1, 9), (22, 4), (8, 8), (25, 14))
     for a, b, M in problems(rng, sizes):
         t = emd.solve(a, b, M)
         scale = a.sum() * np.abs(M[np.isfinite(M)]).max()
@@ -134,8 +134,10 @@ def test_every_problem_is_solved_at_once_and_exactly(loops, rng):
         assert np.isfinite(M[plan.coords]).all()
         if (b > 0).all() and np.isfinite(M).all():
             slack = M - t.f[:, None] - t.g
-            assert np.abs(slack.min(axis=1)).max() <= 1e-15 * np.abs(M).max()
-            assert np.abs(slack.min(axis=0)).max() <= 1e-14 * np.abs(M).max()
+            # The potentials of one side are computed from those of the other.
+            computed = 0 if small_problem.is_tall(*M.shape) else 1
+            assert np.abs(slack.min(axis=computed)).max() <= 1e-15 * np.abs(M).max()
+            assert np.abs(slack.min(axis=1 - computed)).max() <= 1e-14 * np.abs(M).max()
 
 
 def test_the_certificate_is_that_of_everybody(loops, rng):
