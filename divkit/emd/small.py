@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.emd import small_problem
+from divkit.emd import single, small_problem
 from divkit.emd.answer import Answer, Indices, NoPlanError, Vector, limit_reached
 from divkit.emd.exact import check_limit
 from divkit.emd.record import Transport
@@ -25,6 +25,8 @@ from divkit.emd.small_problem import INEXACT, LIMIT, NUMBERS, SOLVED, STATUS, ST
 _MOST_PAIRS, _MOST_ATOMS = 1 << 18, 1 << 11
 # And atoms of both sides times those of the smaller one, where that has few.
 _MOST_OF_FEW = 1 << 14
+# Atoms against a single one up to which loops are quicker than arrays.
+_MOST_BY_LOOPS = 1 << 5
 # Pairs up to which plain loops are over in some ten milliseconds: 64 atoms a side.
 _FEW_PAIRS = 1 << 12
 # Seconds of plain loops after which a process loads the compiled ones, 40 to 100 times as fast.
@@ -74,6 +76,10 @@ def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | No
         a, b = np.full(n, 1 / n), np.full(m, 1 / m)
     elif not (_is_plain(a, n) and _is_plain(b, m)):
         return None
+    if min(n, m) == 1 and n * m > _MOST_BY_LOOPS:
+        t = single.solve(a, b, M)
+        if t is not None:
+            return t
     found = _find(a, b, M, max_iter)
     return transport(found, shape) if found.numbers[STATUS] == SOLVED else None
 

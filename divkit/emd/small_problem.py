@@ -23,10 +23,10 @@ STATUS, VALUE, DUAL_VALUE, GAP, PRIMAL_RESIDUAL, DUAL_RESIDUAL, PIVOTS, ENTRIES 
 NUMBERS = 8
 
 # No product or sum of masses and costs of such sizes comes near the ends of the range.
-_LARGEST_MASS = 2.0**200
-_LARGEST_COST = 2.0**550
+LARGEST_MASS = 2.0**200
+LARGEST_COST = 2.0**550
 # How far masses may be apart that are meant to be equal: sqrt(eps).
-_APART = 2.0**-26
+APART = 2.0**-26
 
 
 class Found(NamedTuple):
@@ -81,7 +81,7 @@ def solve(given: Any, a: Any, b: Any, limit: int, found: Found) -> None:
     numbers[STATUS] = UNUSUAL
     largest = _largest(given)
     mass = _balance(a, b)
-    if not (mass > 0.0 and (largest == 0.0 or 1 / _LARGEST_COST <= largest <= _LARGEST_COST)):
+    if not (mass > 0.0 and (largest == 0.0 or 1 / LARGEST_COST <= largest <= LARGEST_COST)):
         return
     sources, sinks = rows.massive(a), rows.massive(b)
     n = len(sources)
@@ -135,9 +135,9 @@ def _largest(given: Any) -> float:
 def _balance(a: Any, b: Any) -> float:
     """Scale `b` to the mass of `a`, and return it; 0 if that takes more than rounding."""
     of_a, of_b = _mass(a), _mass(b)
-    if not (1 / _LARGEST_MASS <= of_a <= _LARGEST_MASS):
+    if not (1 / LARGEST_MASS <= of_a <= LARGEST_MASS):
         return 0.0
-    if not abs(of_a - of_b) <= _APART * max(of_a, of_b):
+    if not abs(of_a - of_b) <= APART * max(of_a, of_b):
         return 0.0
     # Two ways to come to a mass of n equal weights may differ by a rounding.
     same = len(a) == len(b) and _is_uniform(a) and _is_uniform(b)
