@@ -67,13 +67,16 @@ def _integral(
     D: Divergence, kernel: Any, p: Array, q: Array, known: bool
 ) -> tuple[Array, Array, Array] | None:
     """Return the integral and the masses; if the masses are to be `known`, they come first."""
-    scale, nought = np.ones(len(p)), np.zeros(len(p))
+    curvature = _curvature(D)
+    scale, nought = None, np.zeros(len(p))
     if known:
         p_mass, q_mass = _masses(p, q)
         if not _are_ordinary(p_mass, q_mass):
             return None
         scale = p_mass / q_mass
-    sums = _sums(kernel, p, q, scale, nought)
+    elif not np.isfinite(curvature):  # there the factor is put in below, hardly ever 1
+        scale = np.ones(len(p))
+    sums = _sums(kernel, p, q, scale, None if scale is None else nought)
     if not known:
         p_mass, q_mass = sums[P_MASS], sums[Q_MASS]
         if not _are_ordinary(p_mass, q_mass):
@@ -86,7 +89,7 @@ def _integral(
         scale = p_mass / q_mass
         sums = _sums(kernel, p, q, scale, nought)
         mismatch = sums[DIFFERENCE] / p_mass
-    excess, curvature = _excess(D, sums), _curvature(D)
+    excess = _excess(D, sums)
     if np.isfinite(curvature):
         # The masses still differ by some roundings, which count when p ≈ q: F(c) = ∫h(p, cq) at
         # c = 1 + δ is F(1) − ½ f″(1) δ² mass, up to δ·F.
@@ -118,7 +121,7 @@ def _masses(p: Array, q: Array) -> tuple[Array, Array]:
     return sums[P_MASS], sums[Q_MASS]
 
 
-def _sums(kernel: Any, p: Array, q: Array, scale: Array, rest: Array) -> Array:
+def _sums(kernel: Any, p: Array, q: Array, scale: Array | None, rest: Array | None) -> Array:
     return _run(lambda *piece: kernel(p, q, scale, rest, *piece), p.shape)
 
 

@@ -1,7 +1,8 @@
 """The compiled passes over rows of p and q: masses alone, along a row, across several short rows.
 
 The work of a pass is cut into tasks, and a call does those from `start` to `stop`, so that calls
-may run in threads. A task's sums are a column of `out`.
+may run in threads. A task's sums are a column of `out`. A row of q is multiplied by its entries of
+`scale` and `rest` together; where `scale` is None, and a loop is compiled without it, by 1.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def along(integrand: Any) -> Any:
         for task in range(start, stop):
             row = task // blocks
             first = (task - row * blocks) * BLOCK
-            c, d = scale[row], rest[row]
+            c, d = (1.0, 0.0) if scale is None else (scale[row], rest[row])
             x, y = p[row, first : first + BLOCK], q[row, first : first + BLOCK]
             total = p_mass = difference = 0.0
             least = smallest
@@ -65,10 +66,14 @@ def along(integrand: Any) -> Any:
                 a, b = np.float64(x[j]), np.float64(y[j])
                 # As integers, bits order positive numbers and put negative ones below them all.
                 least = min(least, min(simd.bits(a), simd.bits(b)))
-                delta = simd.fma(-c, b, a) - d * b
+                if scale is None:
+                    delta = a - b
+                    total += integrand(a, b, delta, simd)
+                else:
+                    delta = simd.fma(-c, b, a) - d * b
+                    total += integrand(a, c * b, delta, simd)
                 p_mass += a
                 difference += delta
-                total += integrand(a, c * b, delta, simd)
             if least < smallest:  # an entry is 0, or worse: once more, with care
                 with_zeros(x, y, c, d, out[:, task])
             else:
@@ -112,8 +117,9 @@ def across(integrand: Any) -> Any:
             last = min(first + _TOGETHER, stop)
             at = np.uint64(0)
             for row in range(first, last):
+                c, d = (1.0, 0.0) if scale is None else (scale[row], rest[row])
                 for _ in range(n):
-                    factor[at], more[at] = scale[row], rest[row]
+                    factor[at], more[at] = c, d
                     at += one
             x = all_p[first * p.shape[1] : last * p.shape[1]]
             y = all_q[first * p.shape[1] : last * p.shape[1]]
@@ -126,12 +132,13 @@ def across(integrand: Any) -> Any:
                     p_mass += x[j]
                     difference += delta[j]
                 at += n
+                c, d = (1.0, 0.0) if scale is None else (scale[row], rest[row])
                 if least < simd.bits(SMALLEST):
-                    with_zeros(p[row], q[row], scale[row], rest[row], out[:, row])
+                    with_zeros(p[row], q[row], c, d, out[:, row])
                 else:
                     out[INTEGRAND, row] = total
                     out[P_MASS, row] = p_mass
-                    out[Q_MASS, row] = (p_mass - difference) / (scale[row] + rest[row])
+                    out[Q_MASS, row] = (p_mass - difference) / (c + d)
                     out[DIFFERENCE, row] = difference
                     out[P_ALONE, row] = out[Q_ALONE, row] = out[REFUSED, row] = 0.0
 
@@ -171,4 +178,4 @@ def _with_zeros(integrand: Any) -> Any:
 
 def _example() -> tuple[Any, ...]:
     one = np.ones((1, 1))
-    return one, one, one[0], one[0], 0, 1, np.empty((SUMS, 1))
+    return one, one, None, None, 0, 1, np.empty((SUMS, 1))
