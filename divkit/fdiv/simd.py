@@ -23,6 +23,7 @@ inlined = numba.njit(forceinline=True, fastmath=FLAGS, error_model="numpy")
 summing = numba.njit(forceinline=True, fastmath=FLAGS | {"reassoc"}, error_model="numpy")
 
 HALF_LOG2 = 0.34657359027997264
+HALF_LOG2_BITS = HALF_LOG2 * 2.0**-52
 LOG2_HIGH, LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 ONE_BITS = 1023 << 52
 ROUNDER = 1.5 * 2.0**52  # added to a number, it leaves the nearest integer in the low bits
@@ -101,41 +102,43 @@ def _short_atanh_tail(z):
 
 @inlined
 def _reduced(p, q, difference):
-    """Return k and x = (p − 2ᵏq)/(p + 2ᵏq) with |x| ≤ 1/5, so that log(p/q) = k log 2 + 2 atanh x.
+    """Return K = 2⁵²k, Q = 2ᵏq, p − Q and x = (p − Q)/(p + Q) with |x| ≤ 1/5.
 
-    The difference of the bits is log₂(p/q) within 0.09, as they are linear between powers of 2.
+    So log(p/q) = k log 2 + 2 atanh x. The difference of the bits is log₂(p/q) within 0.09, as they
+    are linear between powers of 2; K is what to add to the bits of q, for Q.
     """
-    k = (bits(p) - bits(q) + (1 << 51)) >> 52
-    scaled = from_bits(bits(q) + (k << 52))
-    rest = difference if k == 0 else p - scaled
-    return k, rest / (p + scaled)
+    K = (bits(p) - bits(q) + (1 << 51)) & -(1 << 52)
+    Q = from_bits(bits(q) + K)
+    rest = difference if K == 0 else p - Q
+    return K, Q, rest, rest / (p + Q)
 
 
 @inlined
 def half_log_ratio(p, q, difference, xp):
-    k, x = _reduced(p, q, difference)
-    return k * HALF_LOG2 + (x + x * _atanh_tail(x * x))
+    K, _, _, x = _reduced(p, q, difference)
+    return K * HALF_LOG2_BITS + (x + x * _atanh_tail(x * x))
 
 
 @inlined
 def kl_term(p, q, difference, xp):
-    k, x = _reduced(p, q, difference)
-    tail = x * _atanh_tail(x * x)
-    # Close together (k = 0) x is (p−q)/(p+q) itself.
-    near = difference * (x + tail) + (p + q) * tail
-    far = 2 * p * (k * HALF_LOG2 + (x + tail)) - difference
-    return near if k == 0 else far
+    K, _, _, x = _reduced(p, q, difference)
+    tail = _atanh_tail(x * x)
+    atanh = x + x * tail
+    # Close together (k = 0) x is (p−q)/(p+q) itself, and (p+q)(x A + A − x) = (p−q)(A + A/x − 1).
+    near = difference * (atanh + tail)
+    far = 2 * p * (K * HALF_LOG2_BITS + atanh) - difference
+    return near if K == 0 else far
 
 
 @inlined
 def js_term(p, q, difference, xp):
-    k, x = _reduced(p, q, difference)
+    K, _, _, x = _reduced(p, q, difference)
     z = x * x
     # x atanh(x) + ½ log(1−x²) = ½ Σ zʲ / (j(2j−1))
     s = 0.01515411771283237 + z * (0.010913237708365877 + z * 0.00946725724535559)
     s = 0.06666666666412939 + z * (0.03571428621920764 + z * (0.022222172962320923 + z * s))
     near = 0.25 * (p + q) * z * (1.0 + z * (0.16666666666667151 + z * s))
-    A = k * HALF_LOG2 + (x + x * _atanh_tail(z))
+    A = K * HALF_LOG2_BITS + (x + x * _atanh_tail(z))
     smaller = p if difference < 0 else q
     larger = q if difference < 0 else p
     # log(m/larger) for m = (p+q)/2, between ½ and 7/8 of it here, from the middle √(7/16).
@@ -143,7 +146,7 @@ def js_term(p, q, difference, xp):
     y = ((p + q) - middle) / ((p + q) + middle)
     log_m = -0.41333928659223396 + 2 * (y + y * _short_atanh_tail(y * y))
     far = -0.5 * (p + q) * log_m - smaller * math.fabs(A)
-    return near if k == 0 else far
+    return near if K == 0 else far
 
 
 @inlined
@@ -214,9 +217,8 @@ def expm1_minus(x, expm1_x, xp):
 def moderate_power_term(p, q, difference, a, b, xp):
     # With Q = 2ᵏq next to p, x = (p−Q)/(p+Q) and e = (2^{bk}−1)/b, the term is
     # (1+be) h(p, Q) + (e (Q + a(p−Q)) − (Q−q))/a, and the second part is 0 where k = 0.
-    k, x = _reduced(p, q, difference)
-    Q = from_bits(bits(q) + (k << 52))
-    rest = difference if k == 0 else p - Q
+    K, Q, rest, x = _reduced(p, q, difference)
+    k = K >> 52
     z = x * x
     # Gauss's fraction tanh(a atanh x) = ax/(1 + (a²−1)z/(3 + (a²−4)z/(5 + …))), with N/M for
     # 3 + (a²−4)z/(5 + …), gives ((1+x)/(1−x))^a = (N + (a²−1)zM + axN)/(N + (a²−1)zM − axN).
