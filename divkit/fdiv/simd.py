@@ -132,21 +132,33 @@ def kl_term(p, q, difference, xp):
 
 @inlined
 def js_term(p, q, difference, xp):
-    K, _, _, x = _reduced(p, q, difference)
-    z = x * x
-    # x atanh(x) + ½ log(1−x²) = ½ Σ zʲ / (j(2j−1))
-    s = 0.01515411771283237 + z * (0.010913237708365877 + z * 0.00946725724535559)
-    s = 0.06666666666412939 + z * (0.03571428621920764 + z * (0.022222172962320923 + z * s))
-    near = 0.25 * (p + q) * z * (1.0 + z * (0.16666666666667151 + z * s))
-    A = K * HALF_LOG2_BITS + (x + x * _atanh_tail(z))
-    smaller = p if difference < 0 else q
-    larger = q if difference < 0 else p
+    # As integers, since bits order positive numbers and the loops compare these already.
+    smaller, larger = from_bits(min(bits(p), bits(q))), from_bits(max(bits(p), bits(q)))
     # log(m/larger) for m = (p+q)/2, between ½ and 7/8 of it here, from the middle √(7/16).
     middle = 1.3228756555322954 * larger
     y = ((p + q) - middle) / ((p + q) + middle)
-    log_m = -0.41333928659223396 + 2 * (y + y * _short_atanh_tail(y * y))
-    far = -0.5 * (p + q) * log_m - smaller * math.fabs(A)
-    return near if K == 0 else far
+    log_m = -0.20666964329611698 + (y + y * _short_atanh_tail(y * y))  # half of it
+    K, _, _, x = _reduced(p, q, difference)
+    A = math.fabs(K * HALF_LOG2_BITS + x * _atanh_or_js(x * x, K == 0))
+    # The term is |p−q| A close together, and far apart −(p+q) ½ log(m/larger) − smaller A.
+    factor = math.fabs(difference) if K == 0 else -smaller
+    return fma(factor, A, 0.0 if K == 0 else -(p + q) * log_m)
+
+
+@inlined
+def _atanh_or_js(z, js):
+    """Return atanh(x)/x for z = x² ≤ 0.0401; if `js`, (atanh(x)/x + ½ log(1−z)/z)/2 instead.
+
+    Choosing among coefficients is cheaper than a second polynomial.
+    """
+    s = where(js, 0.002329314416723302, 0.07559243554362285)
+    s = where(js, 0.0027333822445645634, 0.07641851876201573) + z * s
+    s = where(js, 0.003788262109975251, 0.09092305123147032) + z * s
+    s = where(js, 0.005555550143616698, 0.11111091388337241) + z * s
+    s = where(js, 0.008928571464863462, 0.14285714418022774) + z * s
+    s = where(js, 0.016666666666575555, 0.19999999999667778) + z * s
+    s = where(js, 0.041666666666666706, 0.3333333333333347) + z * s
+    return where(js, 0.25, 1.0) + z * s
 
 
 @inlined
