@@ -7,15 +7,19 @@ takes hardly any time (Peyré and Cuturi 2019, sections 4.2 and 4.4).
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from divkit import _threads
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.tree import compiled
+from divkit.emd.lesser import lesser
 
 # ε goes down from the mean reduced cost by powers of two, with some sweeps for each.
 _HALVINGS = 5
 _SWEEPS = 3
+# (1 − z/2ᵏ)^(2ᵏ) stands for exp(−z): for z up to 1, where it matters, 0.2 % less. It takes k
+# multiplications, for many pairs at once.
+_STEPS = 8
 # Pairs that are worth a thread: a millisecond of exponentials.
 _PER_THREAD = 1 << 16
 
@@ -77,21 +81,27 @@ def _half_sweep(
     _threads.run(piece, weight.size, _threads.worth(cost.size, _PER_THREAD))
 
 
-@compiled
+# The order of additions does not matter here; no number is nan.
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
 def _ascend(start, other, cost, weight, from_potential, epsilon, potential, first, last):  # type: ignore[no-untyped-def]
     """Set the potentials of the nodes `first` to `last` to their best, given the other side's.
 
     Node v has the pairs ``start[v]`` to ``start[v + 1]``, with ``other`` and ``cost`` of each:
     potential_v = ε log weight_v − ε log Σ exp((from_potential − cost) / ε).
     """
+    per_step = 1.0 / (epsilon * 2.0**_STEPS)
     for v in range(first, last):
         low, high = start[v], start[v + 1]
         if low == high:
             continue
-        most = -np.inf
+        least = np.inf
         for pair in range(low, high):
-            most = max(most, from_potential[other[pair]] - cost[pair])
+            least = lesser(least, cost[pair] - from_potential[other[pair]])
         total = 0.0
         for pair in range(low, high):
-            total += np.exp((from_potential[other[pair]] - cost[pair] - most) / epsilon)
-        potential[v] = epsilon * (np.log(weight[v]) - np.log(total)) - most
+            further = cost[pair] - from_potential[other[pair]] - least
+            power = 1.0 - lesser(further * per_step, 1.0)
+            for _ in range(_STEPS):
+                power *= power
+            total += power
+        potential[v] = epsilon * (np.log(weight[v]) - np.log(total)) + least
