@@ -65,7 +65,7 @@ def hang(tree, supply, tail, head, basic, opposite):
         tree[node].arc = ARTIFICIAL
         tree[node].upward = x >= 0.0
         tree[node].flow = abs(x)
-    _thread(tree, parent)
+    thread(tree, parent)
 
 
 @compiled
@@ -227,8 +227,8 @@ def _incidence(nodes, tail, head, basic):
 
 
 @compiled
-def _thread(tree, parent):
-    """Fill in parents, thread, last nodes and sizes."""
+def thread(tree, parent):
+    """Fill in parents, thread, last nodes and sizes, from the parent of every node but the root."""
     nodes = tree.size - 1
     root = np.uint32(nodes)
     child = np.full(nodes + 1, NONE)

@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
+from divkit import _threads
 from divkit.emd import ConvergenceError, crash, nested, nested_loops, tree
 from divkit.emd.answer import NoPlanError
 from divkit.emd.columns import solve
@@ -74,9 +75,15 @@ def test_settling_arcs(rng, whole):
         price = now
 
 
+@pytest.fixture(params=[1, 2, 8], ids="threads={}".format)
+def threads(request, monkeypatch):
+    monkeypatch.setattr(_threads, "worth", lambda work, per_thread: request.param)
+    return request.param
+
+
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("smallest", [0, 1, 3])
-def test_all_levels_make_the_optimum(rng, smallest, whole):
+def test_all_levels_make_the_optimum(rng, smallest, whole, threads):
     n, m = 25, 30
     tails, heads, costs, mass = problem(rng, n, m, whole)
     supply = net(n + m, tails, heads, mass)
@@ -91,7 +98,7 @@ def test_all_levels_make_the_optimum(rng, smallest, whole):
     assert costs @ found == pytest.approx(best, rel=1e-12, abs=1e-9)
 
 
-def test_few_levels_leave_the_flow_between_cells(rng):
+def test_few_levels_leave_the_flow_between_cells(rng, threads):
     n, m = 24, 24
     tails, heads, costs, mass = problem(rng, n, m)
     cell = rng.integers(0, 8, n + m)
@@ -108,7 +115,7 @@ def test_few_levels_leave_the_flow_between_cells(rng):
         assert costs[inside] @ found[inside] == pytest.approx(best, rel=1e-9)
 
 
-def test_the_tree_is_one_after_every_pivot(rng, monkeypatch):
+def test_the_tree_is_one_after_every_pivot(rng, monkeypatch, threads):
     whole = nested.improve_cells
 
     def one_by_one(nodes, potential, tail, head, cost, carried, cells, start, tolerance, limit):
@@ -130,10 +137,23 @@ def test_the_tree_is_one_after_every_pivot(rng, monkeypatch):
     nested.improve(tails, heads, costs, mass, cell, 3, None)
 
 
-def test_the_limit_on_pivots(rng):
+def test_cells_without_nodes(rng, threads):
+    tails, heads, costs, mass = problem(rng, 12, 13)
+    cell = rng.choice([0, 5, 15], 25)
+    cell[0] = 15
+    found, _ = nested.improve(tails, heads, costs, mass, cell, 5, None)
+    supply = net(25, tails, heads, mass)
+    best = optimum(25, tails, heads, costs, supply)
+    assert costs @ found == pytest.approx(best, rel=1e-12)
+
+
+def test_the_limit_on_pivots(rng, threads):
     tails, heads, costs, mass = problem(rng, 20, 20)
-    with pytest.raises(ConvergenceError, match=r"limit of 7 iterations"):
-        nested.improve(tails, heads, costs, mass, np.zeros(40, int), 1, 7)
+    _, needed = nested.improve(tails, heads, costs, mass, np.arange(40) % 4, 3, None)
+    assert nested.improve(tails, heads, costs, mass, np.arange(40) % 4, 3, needed)[1] == needed
+    for limit in (7, needed - 1):
+        with pytest.raises(ConvergenceError, match=rf"limit of {limit} iterations"):
+            nested.improve(tails, heads, costs, mass, np.arange(40) % 4, 3, limit)
 
 
 # --- from a plan between groups ---
