@@ -91,7 +91,7 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
             return t
     uniform = a is None and b is None
     a, b = problem.weights(a, b, (x.size, y.size), _ATOMS)
-    x_order, y_order = both(np.argsort, x, y)
+    x_order, y_order = both(np.argsort, (x,), (y,))
     costs = LineCosts(x[x_order], y[y_order], h, power)
     _require_range(costs, x, y)
     problem.require_range(a, costs.largest)
@@ -102,7 +102,8 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     a_parts, b_parts, part = _equal_parts(a.size, b.size) if uniform else (a[source], b[sink], 1.0)
     cells = source.size + sink.size - 1
     down, mass = np.empty(cells - 1, np.bool_), np.empty(cells)
-    _run("north_west", (a_parts, b_parts), (down, mass))
+    entry = 0, 0, -float(b_parts[0]), 0.0, source.size
+    _run("north_west", (a_parts, b_parts), (down, mass), entry)
     rows, columns = staircase.cells(down)
     rows, columns, mass = source[rows], sink[columns], part * mass
     f_carried, g_carried = np.empty(source.size), np.empty(sink.size)
@@ -124,22 +125,24 @@ def _many(
 
     if a is None and b is None:
         # The order is found when it is asked for, whatever the caller's arrays hold by then.
-        (x_sorted, x_given), (y_sorted, y_given) = both(_sorted_and_given, x, y)
+        (x_sorted, x_given), (y_sorted, y_given) = both(_sorted_and_given, (x,), (y,))
         costs = LineCosts(x_sorted, y_sorted, h, p)
         _require_range(costs, x, y)
-        orders = partial(both, np.argsort, x_given, y_given)
+        orders = partial(both, np.argsort, (x_given,), (y_given,))
         if x.size == y.size:
             return line_many.matched(costs, p, orders)
         return line_many.weighted(costs, p, *_equal_parts(x.size, y.size), orders)
     a, b = problem.weights(a, b, (x.size, y.size), _ATOMS)
     if not (a.all() and b.all()):
         return None
-    x_order, y_order = both(np.argsort, x, y)
-    costs = LineCosts(x[x_order], y[y_order], h, p)
+    from divkit.emd.line_order import ordered
+
+    (x_order, x_sorted, a_sorted), (y_order, y_sorted, b_sorted) = both(ordered, (x, a), (y, b))
+    costs = LineCosts(x_sorted, y_sorted, h, p)
     _require_range(costs, x, y)
     problem.require_range(a, costs.largest)
     orders = partial(tuple, (x_order, y_order))
-    return line_many.weighted(costs, p, a[x_order], b[y_order], 1.0, orders)
+    return line_many.weighted(costs, p, a_sorted, b_sorted, 1.0, orders)
 
 
 def _sorted_and_given(x: Vector) -> tuple[Vector, Vector]:
@@ -229,15 +232,17 @@ def _equal_parts(n: int, m: int) -> tuple[Vector, Vector, float]:
     return np.full(n, parts // n * unit), np.full(m, parts // m * unit), 1 / (parts * unit)
 
 
-def _run(loop: str, given: tuple[Any, ...], found: tuple[Any, ...]) -> None:
+def _run(
+    loop: str, given: tuple[Any, ...], found: tuple[Any, ...], numbers: tuple[Any, ...] = ()
+) -> None:
     """Call a loop of `staircase`; for many cells the compiled one."""
     if len(given[0]) + len(given[1]) >= COMPILED:
-        from divkit.emd import line_loops
+        from divkit.emd import staircase_loops
 
-        getattr(line_loops, loop)(*given, *found)
+        getattr(staircase_loops, loop)(*given, *numbers, *found)
         return
     # Entries of lists are quicker than those of arrays, one by one.
     lists = [x.tolist() for x in found]
-    getattr(staircase, loop)(*(x.tolist() for x in given), *lists)
+    getattr(staircase, loop)(*(x.tolist() for x in given), *numbers, *lists)
     for x, values in zip(found, lists, strict=True):
         x[:] = values

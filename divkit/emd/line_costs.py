@@ -82,18 +82,17 @@ class LineCosts:
         return _power_minima(x, y, g, self.p)
 
 
-def both(function: Callable[[Vector], Any], x: Vector, y: Vector) -> tuple[Any, Any]:
-    """Return ``function(x), function(y)``, in two threads where that pays."""
-    if x.size + y.size < _PER_THREAD:
-        return function(x), function(y)
-    sides, results = (x, y), [None, None]
+def both(function: Callable[..., Any], of_x: tuple[Any, ...], of_y: tuple[Any, ...]) -> Any:
+    """Return ``function(*of_x), function(*of_y)``, in two threads where that pays."""
+    sides, results = (of_x, of_y), [None, None]
+    size = of_x[0].size + of_y[0].size
 
     def piece(start: int, stop: int) -> None:
         for k in range(start, stop):
-            results[k] = function(sides[k])
+            results[k] = function(*sides[k])
 
-    _threads.run(piece, 2, _threads.worth(x.size + y.size, _PER_THREAD))
-    return results[0], results[1]
+    _threads.run(piece, 2, _threads.worth(size, _PER_THREAD) if size >= _PER_THREAD else 1)
+    return results
 
 
 def _minima(x: Vector, y: Vector, g: Vector, h: Callable[[Any], Vector]) -> Vector:

@@ -10,8 +10,6 @@ import math
 import numba
 import numpy as np
 
-from divkit.emd import staircase
-
 # Terms of one sum: so few that a plain sum keeps its digits.
 BLOCK = 128
 # Points whose potentials are measured while they are in a cache.
@@ -21,13 +19,10 @@ COST, SLACK, F, G, SUMS = range(5)
 
 # Where nothing is said of fast mathematics, a function inherits it from the first caller that has
 # it compiled, and the compensated sums below would come to nothing.
-_exact = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
-
-north_west = _exact(staircase.north_west)
-potentials = _exact(staircase.potentials)
+exact = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
 
 
-@_exact
+@exact
 def pair_potentials(x, y, p, start, stop, high, low, f, g):
     """Set the potentials for the costs |x − y|^p that are tight on the pairs (i, i), (i + 1, i).
 
@@ -40,35 +35,35 @@ def pair_potentials(x, y, p, start, stop, high, low, f, g):
         last = min(first + BLOCK, stop)
         size, inner = last - first, min(last, x.size - 1) - first
         f_block, g_block = f[first - start :], g[first - start :]
-        _powers(x[first:], y[first:], p, cost[:size], cost_rest[:size])
-        _powers(x[first + 1 :], y[first:], p, step[:inner], step_rest[:inner])
+        powers(x[first:], y[first:], p, cost[:size], cost_rest[:size])
+        powers(x[first + 1 :], y[first:], p, step[:inner], step_rest[:inner])
         step[inner:] = step_rest[inner:] = 0.0
         for i in range(inner):
-            step[i], rest = _difference(step[i], cost[i])
+            step[i], rest = difference(step[i], cost[i])
             step_rest[i] = step_rest[i] - cost_rest[i] + rest
         for i in range(size):
             f_block[i], g_block[i] = high, low
-            high, rest = _difference(high, -step[i])
+            high, rest = difference(high, -step[i])
             low += rest + step_rest[i]
-        high, low = _difference(high, -low)
+        high, low = difference(high, -low)
         for i in range(size):
             f_high, f_low = f_block[i], g_block[i]
             f_block[i] = f_high + f_low
-            g_block[i] = _slack(cost[i], cost_rest[i], f_high, f_low)
+            g_block[i] = slack_of(cost[i], cost_rest[i], f_high, f_low)
     return high, low
 
 
 # Sums and largest values in any order.
-_reduction = numba.njit(
+reduction = numba.njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"}
 )
 
 
-@_reduction
+@reduction
 def pair_sums(x, y, p, start, stop):
-    """Return f_stop and Σ (g_i − f_i) from `start` to `stop` for the potentials above.
+    """Return f_stop, in two parts, Σ (g_i − f_i) and Σ 1 from `start` to `stop`.
 
-    f_start = 0; f_stop comes in two parts.
+    For the potentials above with f_start = 0.
     """
     f, g = np.empty(CHUNK), np.empty(CHUNK)
     high = low = apart = 0.0
@@ -79,10 +74,10 @@ def pair_sums(x, y, p, start, stop):
         for i in range(last - first):
             of_chunk += g[i] - f[i]
         apart += of_chunk
-    return high, low, apart
+    return high, low, apart, float(stop - start)
 
 
-@_reduction
+@reduction
 def measured_pairs(x, y, p, start, stop, begin, end, sums):
     """Return what `measure_pairs` does for the potentials above, which are not kept.
 
@@ -102,7 +97,7 @@ def measured_pairs(x, y, p, start, stop, begin, end, sums):
     return most_f, most_g, drift, loosest
 
 
-@_reduction
+@reduction
 def measure_pairs(x, y, p, f, g, n, sums):
     """Measure potentials for the costs |x − y|^p on the first n pairs (i, i) and (i + 1, i).
 
@@ -126,10 +121,10 @@ def measure_pairs(x, y, p, f, g, n, sums):
         last = min(first + BLOCK, n)
         size, inner = last - first, min(last, x.size - 1) - first
         f_block, g_block = f[first:], g[first:]
-        _powers(x[first + 1 :], y[first:], p, cost[:inner], rest[:inner])
+        powers(x[first + 1 :], y[first:], p, cost[:inner], rest[:inner])
         _slacks(cost[:inner], rest, f_block[1:], g_block, crossing)
         crossing[inner:] = 0.0
-        _powers(x[first:], y[first:], p, cost[:size], rest[:size])
+        powers(x[first:], y[first:], p, cost[:size], rest[:size])
         _slacks(cost[:size], rest, f_block, g_block, slack)
         cost_sum = slack_sum = f_sum = g_sum = 0.0
         for i in range(size):
@@ -149,92 +144,8 @@ def measure_pairs(x, y, p, f, g, n, sums):
     return most_f, most_g, drift, loosest
 
 
-@_exact
-def power_potentials(x, y, p, down, f, g):
-    """Set the potentials for the costs |x − y|^p that are tight along a staircase, f[0] = 0."""
-    i, f_high, f_low = 0, 0.0, 0.0
-    across = x[0] - y[0]
-    j, g_high, g_low = 0, abs(across) ** p, 0.0
-    f[0], g[0] = f_high, g_high
-    for k in range(down.size):
-        if down[k]:
-            i += 1
-            between = x[i] - x[i - 1]
-        else:
-            j += 1
-            between = y[j - 1] - y[j]
-        further = x[i] - y[j]
-        # |further|^p − |across|^p, where possible without cancellation.
-        if p == 1.0 and min(across, further) >= 0.0:
-            change = between
-        elif p == 1.0 and max(across, further) <= 0.0:
-            change = -between
-        elif p == 2.0:
-            change = between * (across + further)
-        else:
-            change = abs(further) ** p - abs(across) ** p
-        across = further
-        before = f_high if down[k] else g_high
-        after = before + change
-        of_change = after - before
-        lost = (before - (after - of_change)) + (change - of_change)
-        if down[k]:
-            f_high, f_low = after, f_low + lost
-            f[i] = f_high + f_low
-        else:
-            g_high, g_low = after, g_low + lost
-            g[j] = g_high + g_low
-
-
-@_exact
-def measure_staircase(x, y, a, b, p, down, mass, f, g, sums):
-    """Measure a plan and potentials for the costs |x − y|^p along a staircase.
-
-    Returns
-    -------
-    most_f, most_g, loosest : float
-        As from `measure_pairs`, for p = 1 and 2.
-    error : float
-        The largest difference between a marginal and its weight.
-    """
-    i, f_drift, most_f = 0, 0.0, 0.0
-    j, g_drift, most_g = 0, 0.0, -np.inf
-    loosest = error = 0.0
-    served, served_rest, taken, taken_rest = 0.0, 0.0, 0.0, 0.0
-    for first in range(0, mass.size, BLOCK):
-        cost_sum = slack_sum = 0.0
-        for k in range(first, min(first + BLOCK, mass.size)):
-            below = k > 0 and down[k - 1]
-            if below:
-                error = max(error, abs(served - a[i] + served_rest))
-                served, served_rest = 0.0, 0.0
-                i += 1
-            elif k > 0:
-                error = max(error, abs(taken - b[j] + taken_rest))
-                taken, taken_rest = 0.0, 0.0
-                j += 1
-            cost, rest = _power(x[i], y[j], p)
-            slack = _slack(cost, rest, f[i], g[j])
-            if below:
-                f_drift = -slack - g_drift
-                most_f = max(most_f, f_drift)
-            else:
-                g_drift = -slack - f_drift
-                most_g = max(most_g, g_drift)
-            loosest = max(loosest, abs(slack))
-            cost_sum += mass[k] * cost
-            slack_sum += mass[k] * slack
-            served, rest = _difference(served, -mass[k])
-            served_rest += rest
-            taken, rest = _difference(taken, -mass[k])
-            taken_rest += rest
-        sums[first // BLOCK, COST], sums[first // BLOCK, SLACK] = cost_sum, slack_sum
-    error = max(error, max(abs(served - a[i] + served_rest), abs(taken - b[j] + taken_rest)))
-    return most_f, most_g, loosest, error
-
-
-@_exact
-def _powers(x, y, p, cost, rest):
+@exact
+def powers(x, y, p, cost, rest):
     """Set |x − y|^p as a rounded number and what is missing of it.
 
     With about 100 bits for the sum of both if 2p is whole, with 0 for what is missing if not.
@@ -257,46 +168,35 @@ def _powers(x, y, p, cost, rest):
             cost[i], rest[i] = _product(cost[i], rest[i], across, across_rest)
 
 
-@_exact
+@exact
 def _slacks(cost, rest, f, g, slack):
     """Set cost + rest − f − g."""
     for i in range(cost.size):
-        slack[i] = _slack(cost[i], rest[i], f[i], g[i])
+        slack[i] = slack_of(cost[i], rest[i], f[i], g[i])
 
 
-@_exact
+@exact
 def has_exact_powers(p):
     """Tell whether |x − y|^p is known to more digits than a number has."""
     return 2.0 * p % 1.0 == 0.0 and p <= 16.0
 
 
-@_exact
-def _power(x, y, p):
-    """Return |x − y|^p as a rounded number and what is missing, where p = 1 or 2."""
-    across, rest = _distance(x, y)
-    if p == 1.0:
-        return across, rest
-    if p == 2.0:
-        return _product(across, rest, across, rest)
-    return across**p, 0.0
-
-
-@_exact
-def _slack(cost, rest, f, g):
+@exact
+def slack_of(cost, rest, f, g):
     """Return cost + rest − f − g; the roundings of the differences are added at the end."""
-    first, first_rest = _difference(cost, f)
-    second, second_rest = _difference(first, g)
+    first, first_rest = difference(cost, f)
+    second, second_rest = difference(first, g)
     return second + (rest + first_rest + second_rest)
 
 
-@_exact
+@exact
 def _distance(x, y):
     """Return |x − y| as a rounded number and what is missing."""
-    across, rest = _difference(x, y)
+    across, rest = difference(x, y)
     return abs(across), rest if across >= 0.0 else -rest
 
 
-@_exact
+@exact
 def _root(s, s_rest):
     """Return the square root of s + s_rest as a rounded number and what is missing."""
     root = math.sqrt(s)
@@ -304,7 +204,7 @@ def _root(s, s_rest):
     return root, (s - square - rest + s_rest) / (2.0 * root if root > 0.0 else 1.0)
 
 
-@_exact
+@exact
 def _product(s, s_rest, t, t_rest):
     """Return (s + s_rest)(t + t_rest) as a rounded number and what is missing (Dekker)."""
     s_high, t_high = _upper_half(s), _upper_half(t)
@@ -314,22 +214,22 @@ def _product(s, s_rest, t, t_rest):
     return product, rest + (s * t_rest + s_rest * t)
 
 
-@_exact
+@exact
 def _upper_half(s):
     """Return the leading half of the digits of s (Veltkamp's splitting)."""
     multiple = (2.0**27 + 1.0) * s
     return multiple - (multiple - s)
 
 
-@_exact
-def _difference(s, t):
+@exact
+def difference(s, t):
     """Return s − t as a rounded number and what is missing (Knuth's two-sum)."""
     difference = s - t
     of_t = difference - s
     return difference, (s - (difference - of_t)) - (t + of_t)
 
 
-@_exact
+@exact
 def reduce(x, y, g, p, columns):
     """Keep the columns that may hold the minimum of |x_i − y_j|^p − g_j in some row.
 
@@ -349,7 +249,7 @@ def reduce(x, y, g, p, columns):
     return kept
 
 
-@_exact
+@exact
 def bisect(x, y, g, p, start, stop, lower, upper, columns, minima):
     """Find the minima of |x_i − y_j|^p − g_j for rows `start` to `stop`, and their columns.
 

@@ -32,35 +32,52 @@ def plan(x_order: Indices, y_order: Indices, rows: Indices, columns: Indices, ma
     return coo_array((mass, (x_order[rows], y_order[columns])), shape=shape).tocsr()
 
 
-def north_west(a: Any, b: Any, down: Any, mass: Any) -> None:
+def north_west(
+    a: Any, b: Any, i: int, j: int, high: float, low: float, stop: int, down: Any, mass: Any
+) -> int:
     """Fill in the staircase of the north-west corner rule and the mass of its cells.
 
+    From the cell (i, j), entered from above, to where row `stop` is entered, in the column that
+    is returned. high + low is what the sources before i have less what the sinks up to j take.
     Cells of mass 0 are among them where a source and a sink are served at once (Peyré and Cuturi
     2019, section 3.4.2).
     """
-    n, m = len(a), len(b)
-    i, j, supply, demand = 0, 0, a[0], b[0]
-    # What roundings take from the side that is served in parts, the sink's if in_parts: a
-    # thousand parts would show.
-    rest, in_parts = 0.0, False
-    for k in range(n + m - 2):
-        # The last source serves whatever sinks are left, and the last sink takes what is left:
-        # the masses agree but for rounding.
-        step = i < n - 1 and (supply <= demand or j == m - 1)
-        moved = supply if step else demand
-        whole = demand if step else supply
-        down[k], mass[k] = step, moved
-        left = whole - moved
-        rest = (whole - left) - moved + (rest if step == in_parts else 0.0)
-        whole = max(left + rest, 0.0)
-        rest, in_parts = left - whole + rest, step
-        if step:
-            i, demand = i + 1, whole
-            supply = a[i]
-        else:
-            j, supply = j + 1, whole
-            demand = b[j]
-    mass[n + m - 2] = supply if in_parts else demand
+    n, m, k = len(a), len(b), i + j
+    while True:
+        j = k - i
+        of_row, of_column, from_above = a[i], b[j], high <= 0.0
+        mass[k] = min(abs(high + low), of_row if from_above else of_column)
+        # Two numbers: what a thousand roundings take from one would show.
+        change = of_row if from_above else -of_column
+        total = high + change
+        of_change = total - high
+        low += (high - (total - of_change)) + (change - of_change)
+        high = total
+        if j == m - 1 or i == stop - 1 or abs(high) <= abs(low):
+            if abs(high) <= abs(low):
+                high, low = high + low, 0.0
+            if j == m - 1 or (i == stop - 1 and (stop == n or high <= 0.0)):
+                break
+        down[k] = high <= 0.0
+        i += high <= 0.0
+        k += 1
+    # The last source serves whatever sinks are left, and the last sink takes what is left: the
+    # masses agree but for rounding.
+    if i == n - 1:
+        mass[k] += max(-high, 0.0)
+        while j < m - 1:
+            down[k] = False
+            k, j = k + 1, j + 1
+            mass[k] = b[j]
+    elif j == m - 1:
+        mass[k] += max(high, 0.0)
+        while i < stop - 1:
+            down[k] = True
+            k, i = k + 1, i + 1
+            mass[k] = a[i]
+    if stop < n:
+        down[k] = True
+    return j
 
 
 def potentials(down: Any, cost: Any, f: Any, g: Any) -> None:

@@ -6,6 +6,7 @@ import math
 import pickle
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,8 +16,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import wasserstein_distance
 
 from divkit import _threads, emd
-from divkit.emd import line, line_costs, line_loops, line_many, staircase
+from divkit.emd import (
+    line,
+    line_costs,
+    line_loops,
+    line_many,
+    line_order,
+    line_stretches,
+    staircase,
+    staircase_loops,
+)
 from divkit.emd.line_costs import LineCosts
+from divkit.emd.line_pairs import Pairs
+from divkit.emd.line_stairs import Stairs
 from divkit.testing.distributions import distributions
 from divkit.testing.problems import point_clouds
 from tests.emd import naive
@@ -245,19 +257,57 @@ print("numba" in sys.modules)
 # --- matching many points, and its certificate ---
 
 
-@pytest.mark.parametrize("p", [1, 2, 1.5])
-def test_stretches_in_threads_join(rng, monkeypatch, p):
-    for module in (line, line_costs):
-        monkeypatch.setattr(module, "COMPILED", 2)
+@pytest.fixture(params=[1, 3])
+def threads(request, monkeypatch):
+    """Take so many threads, for few points too."""
+    monkeypatch.setattr(line, "COMPILED", 2)
+    monkeypatch.setattr(line_costs, "_PER_THREAD", 1)
+    monkeypatch.setattr(line_stretches, "PER_THREAD", 1)
+    monkeypatch.setattr(_threads, "available", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_stretches_in_threads_join(rng, threads, p, weighted):
     x, y = rng.normal(size=1000), rng.normal(size=1000) + 0.1
-    alone = emd.solve_line(x, y, p=p)
-    for module in (line_costs, line_many):
-        monkeypatch.setattr(module, "_PER_THREAD", 1)
-    monkeypatch.setattr(_threads, "available", lambda: 3)
-    together = emd.solve_line(x, y, p=p)
-    require_optimal(together, x, y, p=p)
-    assert together.value == alone.value
-    assert_allclose(together.f, alone.f, atol=1e-14)
+    a, b = (rng.dirichlet(np.ones(1000)) if weighted else None for _ in "ab")
+    t = emd.solve_line(x, y, a, b, p)
+    require_optimal(t, x, y, a, b, p)
+    if not weighted:
+        assert t.value == pytest.approx(naive.sorted_line(x, y, p), rel=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(1, 900), (2, 900), (5, 900), (900, 3), (900, 899)])
+def test_staircases_join_wherever_they_are_cut(rng, threads, shape):
+    x, y = (np.sort(rng.normal(size=k)) for k in shape)
+    uneven = [rng.random(k) ** 8 for k in shape]
+    even = [np.full(k, 0.5**12 * math.lcm(*shape) / k) for k in shape]
+    for a, b in (uneven, even):
+        b = b * (a.sum() / b.sum())
+        stairs = Stairs(x, y, 1.0, a, b, 1.0)
+        assert len(stairs.rows) == min(threads, shape[0])
+        down, mass = [False] * (sum(shape) - 2), [0.0] * (sum(shape) - 1)
+        staircase.north_west(a.tolist(), b.tolist(), 0, 0, -b[0], 0.0, shape[0], down, mass)
+        assert_array_equal(stairs.down, down)
+        assert_allclose(stairs.mass, mass, rtol=1e-14, atol=1e-30 * a.sum())
+        rows, columns = staircase.cells(stairs.down)
+        assert_allclose(np.bincount(rows, mass), a, rtol=1e-12, atol=1e-15 * a.sum())
+        assert_allclose(np.bincount(columns, mass), b, rtol=1e-12, atol=1e-15 * a.sum())
+        assert stairs.measured().primal_residual <= 1e-15
+
+
+def test_stretches_that_do_not_join_are_found_out(rng, monkeypatch, threads):
+    x, y, a, b = *rng.normal(size=(2, 600)), *rng.dirichlet(np.ones(600), size=2)
+    entered = staircase_loops.entered
+
+    def wrong(a, b, rows, columns, highs, lows):
+        entered(a, b, rows, columns, highs, lows)
+        if rows.size > 1:
+            columns[1:] += 1
+
+    monkeypatch.setattr(staircase_loops, "entered", wrong)
+    require_optimal(emd.solve_line(x, y, a, b), x, y, a, b)
 
 
 def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
@@ -273,18 +323,32 @@ def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
 
 
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3])
-def test_the_potentials_returned_are_those_measured(rng, monkeypatch, p):
+def test_the_potentials_returned_are_those_measured(rng, threads, p):
     x, y = np.sort(rng.normal(size=9000)), np.sort(rng.normal(size=9000) + 0.1)
-    for threads in (1, 3):
-        monkeypatch.setattr(line_many, "_PER_THREAD", 1)
-        monkeypatch.setattr(_threads, "available", lambda threads=threads: threads)
-        pairs = line_many._Pairs(x, y, float(p))
-        measured, (f, g) = pairs.measured(), pairs.potentials()
-        whole = measure_pairs(x, y, p, f, g)
-        assert measured.violation == pytest.approx(max(0.0, whole[0] + whole[1]), rel=1e-9)
-        assert measured.loosest == whole[3]
-        assert measured.dual_value == pytest.approx(f.mean() + g.mean(), rel=1e-13)
-        assert f.mean() == pytest.approx(g.mean(), rel=1e-12)
+    a, b = rng.dirichlet(np.ones(9000), size=2)
+    pairs, stairs = Pairs(x, y, float(p)), Stairs(x, y, float(p), a, b, 1.0)
+    ones = np.full(9000, 1 / 9000)
+    for answer, loop, weights in (
+        (pairs, measure_pairs, (ones, ones)),
+        (stairs, partial(measure_stairs, a, b, stairs.down, stairs.mass), (a, b)),
+    ):
+        measured, (f, g) = answer.measured(), answer.potentials()
+        most_f, most_g, _, loosest, _ = loop(x, y, p, f, g)
+        assert measured.violation == pytest.approx(max(0.0, most_f + most_g), rel=1e-9)
+        assert measured.loosest == loosest
+        of_f, of_g = weights[0] @ f, weights[1] @ g
+        assert measured.dual_value == pytest.approx(of_f + of_g, rel=1e-13)
+        assert of_f == pytest.approx(of_g, rel=1e-12)
+
+
+def measure_stairs(a, b, down, mass, x, y, p, f, g):
+    """Return what the loop returns, and its sums."""
+    rows, columns = staircase.cells(down)
+    cost, rest, slack, change = np.empty((4, mass.size))
+    line_loops.powers(x[rows], y[columns], float(p), cost, rest)
+    sums = np.empty(line_loops.SUMS)
+    cells = cost, rest, f[rows], g[columns], a[rows], b[columns], mass, down
+    return *staircase_loops.measure_slacks(*cells, slack, change, sums), sums
 
 
 def measure_pairs(x, y, p, f, g):
@@ -303,20 +367,22 @@ def measure_pairs(x, y, p, f, g):
 def test_the_measured_violation_covers_all_pairs(n, seed, noise, p):
     rng = np.random.default_rng(seed)
     x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=n) + 0.3)
-    f, g = line_many._Pairs(x, y, float(p)).potentials()
+    f, g = Pairs(x, y, float(p)).potentials()
     f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=n)
     most_f, most_g, _, loosest, sums = measure_pairs(x, y, p, f, g)
     M = costs(x, y, p)
+    # The reference below rounds what it adds up.
+    unit = max(M.max(), np.abs(f).max(), np.abs(g).max())
     violation = max(0.0, most_f + most_g)
-    assert violation >= np.max(f[:, None] + g - M) - 1e-15 * M.max()
+    assert violation >= np.max(f[:, None] + g - M) - 1e-15 * unit
     slack = np.diagonal(M) - f - g
     crossing = np.abs(x[1:] - y[:-1]) ** p - f[1:] - g[:-1]
     loosest_of_all = np.abs(np.append(slack, crossing)).max()
-    assert loosest == pytest.approx(loosest_of_all, abs=1e-15 * M.max())
+    assert loosest == pytest.approx(loosest_of_all, abs=1e-15 * unit)
     assert sums[line_loops.COST] == pytest.approx(np.diagonal(M).sum(), rel=1e-14)
-    assert sums[line_loops.SLACK] == pytest.approx(slack.sum(), abs=1e-14 * n * M.max())
-    assert sums[line_loops.F] == pytest.approx(f.sum(), abs=1e-14 * n * M.max())
-    assert sums[line_loops.G] == pytest.approx(g.sum(), abs=1e-14 * n * M.max())
+    assert sums[line_loops.SLACK] == pytest.approx(slack.sum(), abs=1e-14 * n * unit)
+    assert sums[line_loops.F] == pytest.approx(f.sum(), abs=1e-14 * n * unit)
+    assert sums[line_loops.G] == pytest.approx(g.sum(), abs=1e-14 * n * unit)
     if noise == 0.0:
         assert violation <= 1e-15 * M.max()
 
@@ -327,33 +393,70 @@ def test_the_measured_violation_covers_all_pairs(n, seed, noise, p):
     st.integers(1, 60),
     st.integers(0, 2**32 - 1),
     st.sampled_from([0.0, 1e-3, 1.0]),
-    st.sampled_from([1, 2]),
+    st.sampled_from([1, 1.5, 2, 3.5]),
 )
 def test_the_measure_along_a_staircase_covers_all_pairs(n, m, seed, noise, p):
     rng = np.random.default_rng(seed)
     x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=m) + 0.3)
     a, b = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))
-    down, mass = np.empty(n + m - 2, np.bool_), np.empty(n + m - 1)
-    line_loops.north_west(a, b, down, mass)
-    f, g = np.empty(n), np.empty(m)
-    line_loops.power_potentials(x, y, float(p), down, f, g)
+    stairs = Stairs(x, y, float(p), a, b, 1.0)
+    down, mass = stairs.down, stairs.mass
+    f, g = stairs.potentials()
     f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=m)
     mass *= 1 + noise * rng.random(mass.size)
-    sums = np.empty((-(-mass.size // line_loops.BLOCK), line_loops.SUMS))
-    most_f, most_g, loosest, error = line_loops.measure_staircase(
-        x, y, a, b, float(p), down, mass, f, g, sums
-    )
+    most_f, most_g, _, loosest, sums = measure_stairs(a, b, down, mass, x, y, p, f, g)
     M, (rows, columns) = costs(x, y, p), staircase.cells(down)
-    unit = M.max()
+    unit = max(M.max(), np.abs(f).max(), np.abs(g).max())
     assert most_f + most_g >= np.max(f[:, None] + g - M) - 1e-15 * unit
     slack = M[rows, columns] - f[rows] - g[columns]
     assert loosest == pytest.approx(np.abs(slack).max(), abs=1e-15 * unit)
-    assert sums[:, line_loops.COST].sum() == pytest.approx(float(mass @ M[rows, columns]))
-    assert sums[:, line_loops.SLACK].sum() == pytest.approx(float(mass @ slack), abs=1e-14 * unit)
+    assert sums[line_loops.COST] == pytest.approx(float(mass @ M[rows, columns]))
+    assert sums[line_loops.SLACK] == pytest.approx(float(mass @ slack), abs=1e-14 * unit)
+    assert sums[line_loops.F] == pytest.approx(float(a @ f + b @ g), abs=1e-14 * unit)
+    nothing = 0.0, 0.0
+    error, *_ = staircase_loops.measure_marginals(a[rows], b[columns], mass, down, nothing, nothing)
     wrong = np.append(np.bincount(rows, mass) - a, np.bincount(columns, mass) - b)
     assert error == pytest.approx(np.abs(wrong).max(), abs=1e-15)
     if noise == 0.0:
-        assert most_f + most_g <= 1e-15 * unit
+        assert most_f + most_g <= 1e-15 * M.max()
+
+
+# --- order ---
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        lambda rng: rng.normal(size=5000),
+        lambda rng: 1e9 + np.round(rng.random(5000), 6),
+        lambda rng: rng.standard_cauchy(5000) ** 5,
+        lambda rng: np.append(1e200, rng.normal(size=4999)),
+        lambda rng: rng.integers(-3, 3, 5000) * 1.0,
+        lambda rng: np.full(5000, -0.0),
+        lambda rng: np.array([5e-324, 0.0, -5e-324, 1e-310]),
+        lambda rng: np.array([1e308, -1e308, 0.0, 1e308]),
+        lambda rng: np.array([3.0]),
+    ],
+    ids=[
+        "normal",
+        "far-from-the-origin",
+        "heavy-tails",
+        "one-far-away",
+        "ties",
+        "one-place",
+        "subnormal",
+        "too-wide",
+        "one-point",
+    ],
+)
+def test_order(rng, points):
+    x = points(rng)
+    a = rng.random(x.size)
+    order, x_sorted, a_sorted = line_order.ordered(x, a)
+    assert_array_equal(x_sorted, np.sort(x))
+    assert_array_equal(x[order], x_sorted)
+    assert_array_equal(a[order], a_sorted)
+    assert_array_equal(np.sort(order), np.arange(x.size))
 
 
 # --- minima without a matrix ---

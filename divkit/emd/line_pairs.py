@@ -1,0 +1,67 @@
+"""Sorted points matched in order, and the potentials that are tight on the pairs next to these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from divkit.emd import line_loops
+from divkit.emd.answer import Indices, Vector
+from divkit.emd.line_loops import BLOCK, SUMS
+from divkit.emd.line_stretches import Gain, Measured, bounds, each, joined, number
+from divkit.emd.transport import total
+
+
+class Pairs:
+    """The plan on the pairs (i, i), with potentials tight there and on (i + 1, i), of equal sums.
+
+    The potentials are computed when they are measured and again when they are asked for: that
+    takes less than to keep them.
+    """
+
+    def __init__(self, x: Vector, y: Vector, p: float) -> None:
+        self.x, self.y, self.p = x, y, p
+        blocks = -(-x.size // BLOCK)
+        self.stretches = number(blocks)
+        self.cuts = [k * blocks // self.stretches * BLOCK for k in range(self.stretches)]
+        self.cuts.append(x.size)
+
+        def gain(k: int) -> Gain:
+            return Gain(*line_loops.pair_sums(x, y, p, *self.cuts[k : k + 2]))
+
+        self.bounds = bounds(each(gain, self.stretches))
+
+    def cells(self) -> tuple[Indices, Indices, Vector]:
+        """Return rows, columns and mass of the plan."""
+        n = self.x.size
+        return np.arange(n), np.arange(n), np.full(n, 1 / n)
+
+    def potentials(self) -> tuple[Vector, Vector]:
+        """Return them for the sorted points."""
+        f, g = np.empty_like(self.x), np.empty_like(self.y)
+
+        def solve(k: int) -> None:
+            start, stop = self.cuts[k : k + 2]
+            line_loops.pair_potentials(
+                self.x, self.y, self.p, start, stop, *self.bounds[k], f[start:], g[start:]
+            )
+
+        each(solve, self.stretches)
+        return f, g
+
+    def measured(self) -> Measured:
+        """Measure them without going through other pairs; exact powers are needed."""
+        n = self.x.size
+        sums = np.empty((-(-n // BLOCK), SUMS))
+
+        def measure(k: int) -> Any:
+            start, stop = self.cuts[k : k + 2]
+            ends = self.bounds[k : k + 2]
+            of_stretch = sums[start // BLOCK :]
+            return line_loops.measured_pairs(self.x, self.y, self.p, start, stop, *ends, of_stretch)
+
+        violation, loosest = joined(each(measure, self.stretches))
+        cost, slack, of_f, of_g = map(total, sums.T)
+        # The marginals of a permutation are right.
+        return Measured(cost / n, slack / n, (of_f + of_g) / n, violation, loosest, 0.0)
