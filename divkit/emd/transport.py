@@ -22,6 +22,8 @@ from divkit.emd.record import Transport as Transport
 
 # Rounding in a potential that is a sum of some costs, relative to the largest.
 _ROUNDING = 4 * np.finfo(np.float64).eps
+# As much of the dual value is not worth looking for the better of two starts.
+_LITTLE = 16 * _ROUNDING
 # Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
 _MANY = 1 << 16
 _BLOCK = 1 << 7
@@ -191,7 +193,8 @@ def certificate(
 def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[Vector, Vector]:
     """Return the better of (f^cc, f^c) and (g^c, g^cc), extended to the atoms without mass.
 
-    Where (g^c, g) is as good and as tight up to rounding, it spares the second transform.
+    Where (g^c, g) is as good and as tight up to rounding, the second transform is spared, or half
+    of it.
     """
     f, g = _bounded(f, costs.largest), _bounded(g, costs.largest)
     from_g, from_f = map(_finite, costs.minima(_massive(f, a), _massive(g, b)))
@@ -202,15 +205,17 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
     apart = max(float(above.max()), float(np.max(g - from_f, where=b > 0, initial=0.0)))
     gain = total(b * below) + apart * float(a.sum())
     size = total(a * np.abs(from_g), b * np.abs(g))
-    if gain > _ROUNDING * size or max(apart, float(below.max())) > _ROUNDING * costs.largest:
+    loose = max(apart, float(below.max())) > _ROUNDING * costs.largest
+    if gain > _LITTLE * size:
         second = costs.minima(_massive(from_g, a), _massive(from_f, b))
         second_f, second_g = map(_finite, second)
         pairs = (second_f, from_f), (from_g, second_g)
         pair = max(pairs, key=lambda pair: total(a * pair[0], b * pair[1]))
-        if pair[1] is second_g and not a.all():
-            # It is larger than g, but knows nothing of rows without mass.
-            others = _finite(costs.row_minima(_massive(second_g, b)))
-            pair = np.where(a > 0, from_g, others), second_g
+    elif gain > _ROUNDING * size or loose:
+        pair = from_g, _finite(costs.column_minima(_massive(from_g, a)))
+    if pair[1] is not g and pair[0] is from_g and not a.all():
+        # The new g is larger, but knows nothing of rows without mass.
+        pair = np.where(a > 0, from_g, _finite(costs.row_minima(_massive(pair[1], b)))), pair[1]
 
     shift = (total(b * pair[1]) - total(a * pair[0])) / (2 * float(a.sum()))
     f, g = pair[0] + shift, pair[1] - shift
