@@ -57,6 +57,16 @@ def test_equal_to_those_in_memory(D, batch, shape):
         assert found.compute() == pytest.approx(expected, rel=1e-14, abs=0)
 
 
+@EVERY
+def test_bounds(D, batch):
+    p, q = (x[2] / x[2].sum() for x in batch)
+    T = D.witness(p, q) * 0.9
+    lazy = [da.from_array(x, chunks=chunks) for x, chunks in ((p, 60), (q, 50), (T, 70))]
+    found = D.bound(*lazy)
+    assert isinstance(found, da.Array)
+    assert float(found.compute()) == pytest.approx(float(D.bound(p, q, T)), rel=1e-13, abs=1e-16)
+
+
 def test_float32_and_sequences(batch):
     p, q = (x[3].astype(np.float32) for x in batch)
     value = fdiv.kl(da.from_array(p, chunks=60), q.tolist(), normalize=True)
