@@ -12,9 +12,9 @@ import numpy as np
 
 # Terms of one sum: so few that a plain sum keeps its digits.
 BLOCK = 128
-# Points whose potentials are measured while they are in a cache.
+# Points whose potentials are measured while they are in a cache, and summed up.
 CHUNK = 16 * BLOCK
-# The columns of `sums`, a row a block.
+# The columns of `sums`, a row for each CHUNK of points.
 COST, SLACK, F, G, SUMS = range(5)
 
 # Where nothing is said of fast mathematics, a function inherits it from the first caller that has
@@ -32,15 +32,9 @@ def pair_potentials(x, y, p, start, stop, high, low, f, g):
     cost, cost_rest = np.empty(BLOCK), np.empty(BLOCK)
     step, step_rest = np.empty(BLOCK), np.empty(BLOCK)
     for first in range(start, stop, BLOCK):
-        last = min(first + BLOCK, stop)
-        size, inner = last - first, min(last, x.size - 1) - first
+        size = min(BLOCK, stop - first)
         f_block, g_block = f[first - start :], g[first - start :]
-        powers(x[first:], y[first:], p, cost[:size], cost_rest[:size])
-        powers(x[first + 1 :], y[first:], p, step[:inner], step_rest[:inner])
-        step[inner:] = step_rest[inner:] = 0.0
-        for i in range(inner):
-            step[i], rest = difference(step[i], cost[i])
-            step_rest[i] = step_rest[i] - cost_rest[i] + rest
+        _steps(x[first:], y[first:], p, size, cost, cost_rest, step, step_rest)
         for i in range(size):
             f_block[i], g_block[i] = high, low
             high, rest = difference(high, -step[i])
@@ -51,6 +45,18 @@ def pair_potentials(x, y, p, start, stop, high, low, f, g):
             f_block[i] = f_high + f_low
             g_block[i] = slack_of(cost[i], cost_rest[i], f_high, f_low)
     return high, low
+
+
+@exact
+def _steps(x, y, p, size, cost, cost_rest, step, step_rest):
+    """Set |x_i − y_i|^p and |x_{i+1} − y_i|^p − |x_i − y_i|^p, 0 after the last point."""
+    inner = min(size, x.size - 1)
+    powers(x, y, p, cost[:size], cost_rest[:size])
+    powers(x[1:], y, p, step[:inner], step_rest[:inner])
+    step[inner:] = step_rest[inner:] = 0.0
+    for i in range(inner):
+        step[i], rest = difference(step[i], cost[i])
+        step_rest[i] = step_rest[i] - cost_rest[i] + rest
 
 
 # Sums and largest values in any order.
@@ -65,15 +71,20 @@ def pair_sums(x, y, p, start, stop):
 
     For the potentials above with f_start = 0.
     """
-    f, g = np.empty(CHUNK), np.empty(CHUNK)
+    cost, cost_rest = np.empty(BLOCK), np.empty(BLOCK)
+    step, step_rest = np.empty(BLOCK), np.empty(BLOCK)
     high = low = apart = 0.0
-    for first in range(start, stop, CHUNK):
-        last = min(first + CHUNK, stop)
-        high, low = pair_potentials(x, y, p, first, last, high, low, f, g)
-        of_chunk = 0.0
-        for i in range(last - first):
-            of_chunk += g[i] - f[i]
-        apart += of_chunk
+    for first in range(start, stop, BLOCK):
+        size = min(BLOCK, stop - first)
+        _steps(x[first:], y[first:], p, size, cost, cost_rest, step, step_rest)
+        of_f, of_cost, gain = size * high, 0.0, 0.0
+        for i in range(size):
+            of_f += (size - 1 - i) * step[i]
+            of_cost += cost[i]
+            gain += step[i] + step_rest[i]
+        apart += of_cost - 2.0 * of_f
+        high, rest = difference(high, -gain)
+        low += rest
     return high, low, apart, float(stop - start)
 
 
@@ -90,7 +101,7 @@ def measured_pairs(x, y, p, start, stop, begin, end, sums):
         high, low = pair_potentials(x, y, p, first, last, high, low, f, g)
         f[last - first] = end[0] + end[1] if last == stop else high + low
         of_f, of_g, further, loose = measure_pairs(
-            x[first:], y[first:], p, f, g, last - first, sums[(first - start) // BLOCK :]
+            x[first:], y[first:], p, f, g, last - first, sums[(first - start) // CHUNK]
         )
         most_f, most_g = max(most_f, drift + of_f), max(most_g, of_g - drift)
         drift, loosest = drift + further, max(loosest, loose)
@@ -100,6 +111,8 @@ def measured_pairs(x, y, p, start, stop, begin, end, sums):
 @reduction
 def measure_pairs(x, y, p, f, g, n, sums):
     """Measure potentials for the costs |x − y|^p on the first n pairs (i, i) and (i + 1, i).
+
+    Added to `sums` are those of costs, slacks and potentials.
 
     Let f* and g* be tight on all these pairs. They are feasible (`divkit.emd.line_costs`), so
     that f_i + g_j − c_ij ≤ (f − f*)_i + (g − g*)_j. The differences follow from the slacks, which
@@ -126,21 +139,22 @@ def measure_pairs(x, y, p, f, g, n, sums):
         crossing[inner:] = 0.0
         powers(x[first:], y[first:], p, cost[:size], rest[:size])
         _slacks(cost[:size], rest, f_block, g_block, slack)
-        cost_sum = slack_sum = f_sum = g_sum = 0.0
+        of_cost = of_slack = of_f = of_g = 0.0
         for i in range(size):
-            cost_sum += cost[i]
-            slack_sum += slack[i]
-            f_sum += f_block[i]
-            g_sum += g_block[i]
+            of_cost += cost[i]
+            of_slack += slack[i]
+            of_f += f_block[i]
+            of_g += g_block[i]
+        sums[COST] += of_cost
+        sums[SLACK] += of_slack
+        sums[F] += of_f
+        sums[G] += of_g
         for i in range(size):
             loosest = max(loosest, max(abs(slack[i]), abs(crossing[i])))
         for i in range(size):
             most_f = max(most_f, drift)
             most_g = max(most_g, -slack[i] - drift)
             drift += slack[i] - crossing[i]
-        block = first // BLOCK
-        sums[block, COST], sums[block, SLACK] = cost_sum, slack_sum
-        sums[block, F], sums[block, G] = f_sum, g_sum
     return most_f, most_g, drift, loosest
 
 

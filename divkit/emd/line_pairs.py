@@ -8,8 +8,8 @@ import numpy as np
 
 from divkit.emd import line_loops
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.line_loops import BLOCK, SUMS
-from divkit.emd.line_stretches import Gain, Measured, bounds, each, joined, number
+from divkit.emd.line_loops import BLOCK
+from divkit.emd.line_stretches import Gain, Measured, bounds, each, joined, no_sums, number
 from divkit.emd.transport import total
 
 
@@ -23,7 +23,7 @@ class Pairs:
     def __init__(self, x: Vector, y: Vector, p: float) -> None:
         self.x, self.y, self.p = x, y, p
         blocks = -(-x.size // BLOCK)
-        self.stretches = number(blocks)
+        self.stretches = min(number(x.size), blocks)
         self.cuts = [k * blocks // self.stretches * BLOCK for k in range(self.stretches)]
         self.cuts.append(x.size)
 
@@ -52,16 +52,14 @@ class Pairs:
 
     def measured(self) -> Measured:
         """Measure them without going through other pairs; exact powers are needed."""
-        n = self.x.size
-        sums = np.empty((-(-n // BLOCK), SUMS))
 
         def measure(k: int) -> Any:
-            start, stop = self.cuts[k : k + 2]
-            ends = self.bounds[k : k + 2]
-            of_stretch = sums[start // BLOCK :]
-            return line_loops.measured_pairs(self.x, self.y, self.p, start, stop, *ends, of_stretch)
+            stretch, ends = self.cuts[k : k + 2], self.bounds[k : k + 2]
+            sums = no_sums(*stretch)
+            found = line_loops.measured_pairs(self.x, self.y, self.p, *stretch, *ends, sums)
+            return *found, sums
 
-        violation, loosest = joined(each(measure, self.stretches))
-        cost, slack, of_f, of_g = map(total, sums.T)
+        violation, loosest, sums = joined(each(measure, self.stretches))
+        cost, slack, of_f, of_g = (total(column) / self.x.size for column in sums.T)
         # The marginals of a permutation are right.
-        return Measured(cost / n, slack / n, (of_f + of_g) / n, violation, loosest, 0.0)
+        return Measured(cost, slack, of_f + of_g, violation, loosest, 0.0)

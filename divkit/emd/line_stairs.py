@@ -9,8 +9,8 @@ import numpy as np
 
 from divkit.emd import staircase, staircase_loops
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.line_loops import BLOCK, COST, SLACK, SUMS, F
-from divkit.emd.line_stretches import Gain, Measured, bounds, each, joined, number
+from divkit.emd.line_loops import COST, SLACK, F
+from divkit.emd.line_stretches import Gain, Measured, bounds, each, joined, no_sums, number
 from divkit.emd.transport import total
 
 
@@ -25,7 +25,7 @@ class Stairs:
         self.x, self.y, self.p, self.a, self.b, self.unit = x, y, p, a, b, unit
         cells = x.size + y.size - 1
         self.down, self.mass = np.empty(cells - 1, np.bool_), np.empty(cells)
-        if not self._serve(min(number(-(-cells // BLOCK)), x.size)):
+        if not self._serve(min(number(cells), x.size)):
             self._serve(1)
 
         def gain(k: int) -> Gain:
@@ -74,26 +74,16 @@ class Stairs:
 
         Otherwise the violation is meaningless.
         """
-        firsts = [0, *np.cumsum([-(-(b - a) // BLOCK) for a, b in pairwise(self.cuts)])]
-        sums = np.empty((firsts[-1], SUMS))
 
         def measure(k: int) -> Any:
-            return staircase_loops.measured(
-                self.x,
-                self.y,
-                self.a,
-                self.b,
-                self.p,
-                self.down,
-                self.mass,
-                *self.cuts[k : k + 2],
-                self.rows[k],
-                *self.bounds[k : k + 2],
-                sums[firsts[k] :],
-            )
+            stretch, ends = self.cuts[k : k + 2], self.bounds[k : k + 2]
+            sums = no_sums(*stretch)
+            given = self.x, self.y, self.a, self.b, self.p, self.down, self.mass
+            found = staircase_loops.measured(*given, *stretch, self.rows[k], *ends, sums)
+            return *found, sums
 
         found = each(measure, len(self.rows))
-        violation, loosest = joined([of_stretch[:4] for of_stretch in found])
+        violation, loosest, sums = joined(found)
         # The column that two stretches share has one potential, which either computes.
         if any(one[6] != other[5] for one, other in pairwise(found)):
             loosest = np.inf

@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from divkit import _threads
+from divkit.emd.line_loops import CHUNK, SUMS
 
 T = TypeVar("T")
 # The sum of both, as a rounded number and what is missing.
 InTwo = tuple[float, float]
 
-# Blocks of points that are worth a thread.
-PER_THREAD = 1 << 10
+# Points that are worth a thread.
+PER_THREAD = 1 << 17
 
 
 class Measured(NamedTuple):
@@ -37,9 +40,9 @@ class Gain(NamedTuple):
     weight: float
 
 
-def number(blocks: int) -> int:
-    """Return how many stretches there should be of so many blocks."""
-    return _threads.worth(blocks, PER_THREAD)
+def number(points: int) -> int:
+    """Return how many stretches there should be of so many points."""
+    return _threads.worth(points, PER_THREAD)
 
 
 def each(piece: Callable[[int], T], stretches: int) -> list[T]:
@@ -69,13 +72,22 @@ def bounds(gains: Sequence[Gain]) -> list[InTwo]:
     return [_in_two(*offset, shift) for offset in offsets]
 
 
-def joined(found: Sequence[tuple[float, float, float, float]]) -> tuple[float, float]:
-    """Return the violation and the largest slack, from what the loops return for stretches."""
+def no_sums(start: int, stop: int) -> Any:
+    """Return zeros, for a stretch to add its sums to."""
+    return np.zeros((-(-(stop - start) // CHUNK), SUMS))
+
+
+def joined(found: Sequence[Any]) -> tuple[float, float, Any]:
+    """Return the violation, the largest slack and all sums.
+
+    From what the loops return for each stretch, first ``most_f, most_g, drift, loosest``, and the
+    sums, last.
+    """
     drift, most_f, most_g, loosest = 0.0, -math.inf, -math.inf, 0.0
-    for of_f, of_g, further, loose in found:
+    for of_f, of_g, further, loose, *_ in found:
         most_f, most_g = max(most_f, drift + of_f), max(most_g, of_g - drift)
         drift, loosest = drift + further, max(loosest, loose)
-    return max(0.0, most_f + most_g), loosest
+    return max(0.0, most_f + most_g), loosest, np.concatenate([sums for *_, sums in found])
 
 
 def _in_two(*terms: float) -> InTwo:

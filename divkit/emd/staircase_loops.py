@@ -11,6 +11,7 @@ import numpy as np
 from divkit.emd import staircase
 from divkit.emd.line_loops import (
     BLOCK,
+    CHUNK,
     COST,
     SLACK,
     F,
@@ -125,7 +126,7 @@ def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
             down[first:],
             slack,
             change,
-            sums[(first - start) // BLOCK],
+            sums[(first - start) // CHUNK],
         )
         most_f, most_g = max(most_f, drift + of_f), max(most_g, of_g - drift)
         drift, loosest = drift + further, max(loosest, loose)
@@ -139,6 +140,9 @@ def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
 @reduction
 def measure_slacks(cost, rest, f, g, a, b, mass, down, slack, change, sums):
     """Measure potentials on consecutive cells, one more than `mass` has if they are not the last.
+
+    Added to `sums` are mass · cost, mass · slack and, where a row or a column ends, its potential
+    times its weight.
 
     Let f* and g* be tight on all these cells. They are feasible (`divkit.emd.line_costs`), so
     that f_i + g_j − c_ij ≤ (f − f*)_i + (g − g*)_j. The differences follow from the slacks, which
@@ -167,7 +171,9 @@ def measure_slacks(cost, rest, f, g, a, b, mass, down, slack, change, sums):
     if inner < size:
         change[inner] = 0.0
         dual_sum += a[inner] * f[inner] + b[inner] * g[inner]
-    sums[COST], sums[SLACK], sums[F] = cost_sum, slack_sum, dual_sum
+    sums[COST] += cost_sum
+    sums[SLACK] += slack_sum
+    sums[F] += dual_sum
     drift, most_f, most_g, loosest = 0.0, -np.inf, -np.inf, 0.0
     for k in range(size):
         loosest = max(loosest, abs(slack[k]))

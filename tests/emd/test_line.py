@@ -346,15 +346,15 @@ def measure_stairs(a, b, down, mass, x, y, p, f, g):
     rows, columns = staircase.cells(down)
     cost, rest, slack, change = np.empty((4, mass.size))
     line_loops.powers(x[rows], y[columns], float(p), cost, rest)
-    sums = np.empty(line_loops.SUMS)
+    sums = np.zeros(line_loops.SUMS)
     cells = cost, rest, f[rows], g[columns], a[rows], b[columns], mass, down
     return *staircase_loops.measure_slacks(*cells, slack, change, sums), sums
 
 
 def measure_pairs(x, y, p, f, g):
     """Return what the loop returns, and its sums."""
-    sums = np.empty((-(-f.size // line_loops.BLOCK), line_loops.SUMS))
-    return *line_loops.measure_pairs(x, y, float(p), f, g, f.size, sums), sums.sum(axis=0)
+    sums = np.zeros(line_loops.SUMS)
+    return *line_loops.measure_pairs(x, y, float(p), f, g, f.size, sums), sums
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
