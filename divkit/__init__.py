@@ -16,7 +16,7 @@ from divkit import fdiv as fdiv
 __version__ = "0.1.0"
 
 # Loaded on first use: they import more than a divergence needs.
-_LAZY = ("emd", "gan", "testing", "plot")
+_LAZY = ("cvx", "emd", "gan", "plot", "testing")
 
 
 def __getattr__(name: str) -> ModuleType:

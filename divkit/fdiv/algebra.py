@@ -43,6 +43,7 @@ def scaled(D: Divergence, c: float) -> Divergence:
             ratio=lambda t, xp: f.ratio(t / c, xp),
             activation=lambda v, xp: c * f.activation(v, xp),
             penalty=lambda v, xp: c * f.penalty(v, xp),
+            cone=None if f.cone is None else lambda p, q, xp: c * f.cone(p, q, xp),
         ),
         generator_formula=_text("{c}*({f})", D.generator_formula, c=f"{c:.12g}"),
         conjugate_formula=_text("{c}*({f})", D.conjugate_formula, c=f"{c:.12g}", t=f"(t/{c:.12g})"),
@@ -79,6 +80,9 @@ def added(D: Divergence, E: Divergence) -> Divergence:
     def integrand(p: Array, q: Array, difference: Array, xp: Any) -> Array:
         return f.integrand(p, q, difference, xp) + g.integrand(p, q, difference, xp)
 
+    def cone(p: Any, q: Any, xp: Any) -> Any:
+        return f.cone(p, q, xp) + g.cone(p, q, xp)
+
     slope = D.slope + E.slope
     at_end = D.conjugate_at_slope + E.conjugate_at_slope
     result = _derived(
@@ -99,6 +103,7 @@ def added(D: Divergence, E: Divergence) -> Divergence:
         adjoint_of=None if symmetric else lambda: added(D.adjoint, E.adjoint),
         citation="; ".join(dict.fromkeys((D.citation, E.citation))),
         recipe=(added, (D, E)),
+        cone=None if f.cone is None or g.cone is None else cone,
     )
     return _along_log_ratio(result)
 
@@ -129,6 +134,7 @@ def adjoint(D: Divergence) -> Divergence:
         adjoint_of=lambda: D,
         citation=D.citation,
         recipe=(adjoint, (D,)),
+        cone=None if f.cone is None else lambda p, q, xp: f.cone(q, p, xp),
     )
     return _along_log_ratio(result)
 
@@ -194,6 +200,7 @@ def skewed(D: Divergence, pi: float) -> Divergence:
         adjoint_of="derived",
         citation=f"Lee (1999), section 2; {D.citation}",
         recipe=(skewed, (D, pi)),
+        cone=None if f.cone is None else lambda p, q, xp: f.cone(p, rest * p + pi * q, xp),
     )
     if not _is_smooth(derivative):
         return result
@@ -251,11 +258,17 @@ def dual_at(D: Divergence) -> Formula:
 
 
 def _derived(
-    generator: Formula, derivative: Formula, integrand: Any, limits: Limits, **words: Any
+    generator: Formula,
+    derivative: Formula,
+    integrand: Any,
+    limits: Limits,
+    *,
+    cone: Any,
+    **words: Any,
 ) -> Divergence:
     """Return the record of a generator whose dual side is computed."""
     return Divergence(
-        formulas=derive.formulas(generator, derivative, integrand, limits),
+        formulas=replace(derive.formulas(generator, derivative, integrand, limits), cone=cone),
         conjugate_formula=None,
         **vars(limits),
         **words,

@@ -41,6 +41,9 @@ class Formulas:
         Increasing, from all of ℝ into the domain of f*.
     penalty : (v, xp) -> f*(g(v))
         Fused, so that it is finite wherever the mathematics is.
+    cone : (p, q, xp) -> h, optional
+        The integrand as a convex expression, made of affine ones and of the functions of
+        `divkit.cvx`: `relative_entropy`, `absolute`, `positive`, `length`, `square_over`, `power`.
     """
 
     generator: Formula
@@ -50,6 +53,7 @@ class Formulas:
     ratio: Formula
     activation: Formula
     penalty: Formula
+    cone: Any = None
 
 
 @dataclass(frozen=True)

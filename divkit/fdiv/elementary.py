@@ -72,6 +72,16 @@ def js_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     return xp.where(close, near, far)
 
 
+def weighted_js_term(
+    p: Array, q: Array, difference: Array, pi: float, rest: float, xp: Any
+) -> Array:
+    """Return π p log(p/m) + (1−π) q log(q/m) ≥ 0 with m = πp + (1−π)q, given π and 1−π."""
+    m = pi * p + rest * q
+    from_p = kl_term(p, m, rest * difference, xp)
+    from_q = kl_term(q, m, -pi * difference, xp)
+    return pi * from_p + rest * from_q
+
+
 def power_increment(p: Array, q: Array, half_log: Array, exponent: float, xp: Any) -> Array:
     """Return p ((p/q)^e − 1), given ½ log(p/q)."""
     x = 2 * exponent * half_log

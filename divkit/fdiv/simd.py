@@ -131,6 +131,26 @@ def kl_term(p, q, difference, xp):
 
 
 @inlined
+def weighted_js_term(p, q, difference, pi, rest, xp):
+    of_p, of_q = pi * p, rest * q
+    m = of_p + of_q
+    K, _, _, x = _reduced(p, m, rest * difference)
+    L, _, _, y = _reduced(q, m, -pi * difference)
+    # The sum of two KL terms, whose differences cancel where both are in their far form. That is
+    # taken for both as soon as one is far: so is the sum then from 0.
+    near = (K | L) == 0
+    d = pi * rest * difference
+    A, B = _kl_factor(K, x, near), _kl_factor(L, y, near)
+    return fma(d if near else 2 * of_p, A, (-d if near else 2 * of_q) * B)
+
+
+@inlined
+def _kl_factor(K, x, near):
+    """Return A = k log(2)/2 + atanh x; where `near`, and k is 0, A + A/x − 1."""
+    return fma(_atanh_tail(x * x), 1 + x if near else x, K * HALF_LOG2_BITS + x)
+
+
+@inlined
 def js_term(p, q, difference, xp):
     # As integers, since bits order positive numbers and the loops compare these already.
     smaller, larger = from_bits(min(bits(p), bits(q))), from_bits(max(bits(p), bits(q)))

@@ -86,6 +86,9 @@ def alpha(order: float = 1.5) -> Divergence:
 
         penalty = conjugate
 
+    def cone(p, q, xp):
+        return (xp.power(p, q, a) - a * p + b * q) / (a * b)
+
     return Divergence(
         name="alpha",
         title="Alpha",
@@ -98,6 +101,7 @@ def alpha(order: float = 1.5) -> Divergence:
             ratio=ratio,
             activation=activation,
             penalty=penalty,
+            cone=cone,
         ),
         generator_formula=f"(u**{a:.12g} - 1 - {a:.12g}*(u - 1))/({a:.12g}*{b:.12g})",
         conjugate_formula=f"(max(1 + {b:.12g}*t, 0)**({a:.12g}/{b:.12g}) - 1)/{a:.12g}",

@@ -79,6 +79,9 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
 
         penalty = conjugate
 
+    def cone(p, q, xp):
+        return (xp.power(p, q, a) - a * p + b * q) / (a * b)
+
     return Divergence(
         name="cressie_read",
         title="Cressie–Read",
@@ -91,6 +94,7 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
             ratio=ratio,
             activation=activation,
             penalty=penalty,
+            cone=cone,
         ),
         generator_formula=f"u*(u**{b:.12g} - 1)/({a:.12g}*{b:.12g})",
         conjugate_formula=f"max(1 + {b:.12g}*(t - 1/{a:.12g}), 0)**({a:.12g}/{b:.12g})/{a:.12g}",

@@ -38,6 +38,11 @@ def penalty(v, xp):
     return softplus(v, xp)
 
 
+def cone(p, q, xp):
+    m = 0.5 * (p + q)
+    return xp.relative_entropy(p, m) + xp.relative_entropy(q, m)
+
+
 gan = Divergence(
     name="gan",
     title="GAN",
@@ -49,6 +54,7 @@ gan = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=penalty,
+        cone=cone,
     ),
     generator_formula="u*log(u) - (1 + u)*log(1 + u)",
     conjugate_formula="-log(1 - exp(t))",

@@ -66,6 +66,9 @@ def hockey_stick(gamma: float = 2.0) -> Divergence:
     def penalty(v, xp):
         return gamma * sigmoid(v, xp)
 
+    def cone(p, q, xp):
+        return xp.positive(p - gamma * q) - at_one * (p - q)
+
     return Divergence(
         name="hockey_stick",
         title="Hockey-stick",
@@ -78,6 +81,7 @@ def hockey_stick(gamma: float = 2.0) -> Divergence:
             ratio=ratio,
             activation=activation,
             penalty=penalty,
+            cone=cone,
         ),
         generator_formula=f"max(u - {gamma:.12g}, 0)",
         conjugate_formula=f"max({gamma:.12g}*t, 0)",

@@ -32,6 +32,10 @@ def activation(v, xp):
     return v
 
 
+def cone(p, q, xp):
+    return xp.relative_entropy(p, q) + xp.relative_entropy(q, p)
+
+
 jeffreys = Divergence(
     name="jeffreys",
     title="Jeffreys",
@@ -43,6 +47,7 @@ jeffreys = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=conjugate,
+        cone=cone,
     ),
     generator_formula="(u - 1)*log(u)",
     conjugate_formula="W(exp(1 - t)) + 1/W(exp(1 - t)) + t - 2",

@@ -37,6 +37,11 @@ def penalty(v, xp):
     return 0.5 * (softplus(v, xp) - LOG2)
 
 
+def cone(p, q, xp):
+    m = 0.5 * (p + q)
+    return 0.5 * (xp.relative_entropy(p, m) + xp.relative_entropy(q, m))
+
+
 jensen_shannon = Divergence(
     name="jensen_shannon",
     title="Jensen–Shannon",
@@ -48,6 +53,7 @@ jensen_shannon = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=penalty,
+        cone=cone,
     ),
     generator_formula="(u*log(u) - (1 + u)*log((1 + u)/2))/2",
     conjugate_formula="-log(2 - exp(2*t))/2",

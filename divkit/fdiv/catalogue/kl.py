@@ -26,6 +26,10 @@ def activation(v, xp):
     return v
 
 
+def cone(p, q, xp):
+    return xp.relative_entropy(p, q)
+
+
 def adjoint():
     from divkit.fdiv.catalogue.reverse_kl import reverse_kl
 
@@ -43,6 +47,7 @@ kl = Divergence(
         ratio=conjugate,  # the exponential is its own derivative
         activation=activation,
         penalty=conjugate,
+        cone=cone,
     ),
     generator_formula="u*log(u)",
     conjugate_formula="exp(t - 1)",

@@ -33,6 +33,10 @@ def penalty(v, xp):
     return -2 * xp.expm1(-0.5 * v)
 
 
+def cone(p, q, xp):
+    return xp.square_over(p - q, p)
+
+
 def adjoint():
     from divkit.fdiv.catalogue.pearson import pearson
 
@@ -50,6 +54,7 @@ neyman = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=penalty,
+        cone=cone,
     ),
     generator_formula="(1 - u)**2/u",
     conjugate_formula="2 - 2*sqrt(1 - t)",

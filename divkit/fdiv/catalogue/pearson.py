@@ -29,6 +29,10 @@ def activation(v, xp):
     return v
 
 
+def cone(p, q, xp):
+    return xp.square_over(p - q, q)
+
+
 def adjoint():
     from divkit.fdiv.catalogue.neyman import neyman
 
@@ -46,6 +50,7 @@ pearson = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=conjugate,
+        cone=cone,
     ),
     generator_formula="(u - 1)**2",
     conjugate_formula="t**2/4 + t if t >= -2 else -1",

@@ -30,6 +30,10 @@ def penalty(v, xp):
     return v - 1
 
 
+def cone(p, q, xp):
+    return xp.relative_entropy(q, p)
+
+
 def adjoint():
     from divkit.fdiv.catalogue.kl import kl
 
@@ -47,6 +51,7 @@ reverse_kl = Divergence(
         ratio=derivative,  # −1/x is its own inverse
         activation=activation,
         penalty=penalty,
+        cone=cone,
     ),
     generator_formula="-log(u)",
     conjugate_formula="-1 - log(-t)",

@@ -31,6 +31,10 @@ def penalty(v, xp):
     return xp.expm1(v)
 
 
+def cone(p, q, xp):
+    return p + q - 2 * xp.power(p, q, 0.5)
+
+
 squared_hellinger = Divergence(
     name="squared_hellinger",
     title="Squared Hellinger",
@@ -42,6 +46,7 @@ squared_hellinger = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=penalty,
+        cone=cone,
     ),
     generator_formula="(sqrt(u) - 1)**2",
     conjugate_formula="t/(1 - t)",

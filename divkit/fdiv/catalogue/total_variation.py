@@ -27,6 +27,10 @@ def activation(v, xp):
     return 0.5 * xp.tanh(v)
 
 
+def cone(p, q, xp):
+    return 0.5 * xp.absolute(p - q)
+
+
 total_variation = Divergence(
     name="total_variation",
     title="Total variation",
@@ -38,6 +42,7 @@ total_variation = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=activation,  # f*(t) = t on the activation's range
+        cone=cone,
     ),
     generator_formula="abs(u - 1)/2",
     conjugate_formula="max(t, -1/2)",

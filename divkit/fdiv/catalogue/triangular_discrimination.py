@@ -35,6 +35,10 @@ def penalty(v, xp):
     return xp.where(r_minus_1 < 1, -r_minus_1 * (2 - r_minus_1), -1.0)
 
 
+def cone(p, q, xp):
+    return xp.square_over(p - q, p + q)
+
+
 triangular_discrimination = Divergence(
     name="triangular_discrimination",
     title="Triangular discrimination",
@@ -46,6 +50,7 @@ triangular_discrimination = Divergence(
         ratio=ratio,
         activation=activation,
         penalty=penalty,
+        cone=cone,
     ),
     generator_formula="(u - 1)**2/(u + 1)",
     conjugate_formula="4 - t - 4*sqrt(1 - t) if t >= -3 else -1",

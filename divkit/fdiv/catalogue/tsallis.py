@@ -76,6 +76,9 @@ def tsallis(order: float = 1.5) -> Divergence:
 
         penalty = conjugate
 
+    def cone(p, q, xp):
+        return (xp.power(p, q, a) - a * p + b * q) / b
+
     return Divergence(
         name="tsallis",
         title="Tsallis",
@@ -88,6 +91,7 @@ def tsallis(order: float = 1.5) -> Divergence:
             ratio=ratio,
             activation=activation,
             penalty=penalty,
+            cone=cone,
         ),
         generator_formula=f"u*(u**{b:.12g} - 1)/{b:.12g}",
         conjugate_formula=f"(max(1 + {b:.12g}*t, 0)/{a:.12g})**({a:.12g}/{b:.12g})",

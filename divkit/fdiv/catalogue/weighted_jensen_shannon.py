@@ -3,7 +3,7 @@
 import math
 
 from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import kl_term, softplus
+from divkit.fdiv.elementary import softplus, weighted_js_term
 from divkit.fdiv.family import Family
 
 
@@ -48,10 +48,7 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
         return pi * xp.log(u / (rest + pi * u))
 
     def integrand(p, q, difference, xp):
-        m = pi * p + rest * q
-        from_p = kl_term(p, m, rest * difference, xp)
-        from_q = kl_term(q, m, -pi * difference, xp)
-        return pi * from_p + rest * from_q
+        return weighted_js_term(p, q, difference, pi, rest, xp)
 
     def conjugate(t, xp):
         # 1 − π e^{t/π} = −expm1((t−slope)/π), without cancellation at the end of the domain.
@@ -69,6 +66,10 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
     def penalty(v, xp):
         return rest * (math.log(rest) + softplus(v, xp))
 
+    def cone(p, q, xp):
+        m = pi * p + rest * q
+        return pi * xp.relative_entropy(p, m) + rest * xp.relative_entropy(q, m)
+
     return Divergence(
         name="weighted_jensen_shannon",
         title="Weighted Jensen–Shannon",
@@ -81,6 +82,7 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
             ratio=ratio,
             activation=activation,
             penalty=penalty,
+            cone=cone,
         ),
         generator_formula=f"{on_p}*u*log(u) - ({on_q} + {on_p}*u)*log({on_q} + {on_p}*u)",
         conjugate_formula=f"{on_q}*log({on_q}/(1 - {on_p}*exp(t/{on_p})))",
