@@ -170,18 +170,28 @@ def test_threads_and_one_thread_give_the_same_number(monkeypatch):
     assert by_loop(fdiv.kl, p, q) == alone
 
 
-@pytest.mark.parametrize("name", ["half_log_ratio", "kl_term", "js_term"])
-def test_shared_functions_agree(name):
+@pytest.mark.parametrize(
+    ("name", "parameters", "tolerance"),
+    [
+        ("half_log_ratio", (), 2e-15),
+        ("kl_term", (), 2e-15),
+        # Where p and q lie on two sides of a power of 2 and 3:4 apart, numbers are subtracted that
+        # are twenty times the result.
+        ("js_term", (), 3e-14),
+        ("weighted_js_term", (0.3, 0.7), 1e-14),
+        ("weighted_js_term", (0.99, 0.01), 1e-14),
+    ],
+    ids=str,
+)
+def test_shared_functions_agree(name, parameters, tolerance):
     rng = np.random.default_rng(6)
     p = 10.0 ** rng.uniform(-30, 0, 3000)
     factor = np.concatenate([10.0 ** rng.uniform(-3, 3, 1500), rng.uniform(0.5, 2, 1500)])
     loop, plain = getattr(simd, name), getattr(elementary, name)
     q = p * factor
-    expected = plain(p, q, p - q, np)
-    found = [loop(x, y, x - y, 0) for x, y in zip(p, q, strict=True)]
-    # js_term, where p and q lie on two sides of a power of 2 and 3:4 apart, subtracts numbers
-    # twenty times the result.
-    assert np.allclose(found, expected, rtol=3e-14 if name == "js_term" else 2e-15, atol=0)
+    expected = plain(p, q, p - q, *parameters, np)
+    found = [loop(x, y, x - y, *parameters, 0) for x, y in zip(p, q, strict=True)]
+    assert np.allclose(found, expected, rtol=tolerance, atol=0)
 
 
 def test_exponentials_and_logarithms():
