@@ -198,7 +198,7 @@ def positive_mass(name: str, mass: Array, xp: Any) -> None:
 def unit_mass(name: str, mass: Array, xp: Any) -> None:
     """Raise ValueError if integers do not sum to 1: they are counts then."""
     if not holds(mass == 1, xp):
-        given = float(_first(mass, mass != 1, xp))
+        given = _number(_first(mass, mass != 1, xp))
         raise ValueError(
             f"`{name}` must hold probabilities, got integer counts of mass {given:g}"
             f"{_row(mass != 1, xp)}: pass `normalize=True` to divide them by it"
@@ -210,7 +210,7 @@ def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
     apart = xp.abs(p_mass - q_mass) > tolerance * xp.where(p_mass > q_mass, p_mass, q_mass)
     if not holds(~apart, xp):
         both = xp.zeros_like(p_mass + q_mass)
-        p_first, q_first = (float(_first(x + both, apart, xp)) for x in (p_mass, q_mass))
+        p_first, q_first = (_number(_first(x + both, apart, xp)) for x in (p_mass, q_mass))
         raise ValueError(
             f"`p` and `q` must have equal mass, got {p_first:.9g} and {q_first:.9g}"
             f"{_row(apart, xp)}: pass `normalize=True` to divide each by its own"
@@ -254,7 +254,12 @@ def _all(name: str, x: Array, good: Array, need: str, xp: Any, start: Sequence[i
     index = _first_index(~good, xp)
     given = [i + first for i, first in zip(index, start or (0,) * len(index), strict=True)]
     where = f"[{', '.join(map(str, given))}]" if given else ""
-    raise ValueError(f"`{name}` must be {need}, got {name}{where} = {float(x[index])!r}")
+    raise ValueError(f"`{name}` must be {need}, got {name}{where} = {_number(x[index])!r}")
+
+
+def _number(x: Array) -> float:
+    # float() of a torch tensor warns where gradients are asked for.
+    return float(x.item() if hasattr(x, "item") else x)
 
 
 def _first_index(bad: Array, xp: Any) -> tuple[int, ...]:

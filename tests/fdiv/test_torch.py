@@ -61,6 +61,21 @@ def test_refused():
         fdiv.kl(np.array([0.5, 0.5]), torch.tensor([0.5, 0.5]))
 
 
+@pytest.mark.parametrize(
+    ("p", "message"),
+    [
+        ([0.5, float("nan")], r"got p\[1\] = nan"),
+        ([1.5, -0.5], r"got p\[1\] = -0.5"),
+        ([0.5, 0.75], r"got 1.25 and 1"),
+    ],
+    ids=["nan", "negative", "mass"],
+)
+def test_errors_where_gradients_are_asked_for(p, message):
+    p = torch.tensor(p, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(ValueError, match=message):
+        fdiv.kl(p, torch.tensor([0.5, 0.5], dtype=torch.float64))
+
+
 @EVERY
 def test_one_graph(D):
     def loss(p, q, v):
