@@ -93,11 +93,11 @@ def _atanh_tail(z):
 
 
 @inlined
-def _short_atanh_tail(z):
-    """Return atanh(x)/x − 1 for z = x² ≤ 0.0196."""
+def _short_atanh_ratio(z):
+    """Return atanh(x)/x for z = x² ≤ 0.0196."""
     s = 0.11111203292386801 + z * (0.09081883281554197 + z * 0.08097363876788825)
     s = 0.2000000000071413 + z * (0.1428571386116507 + z * s)
-    return z * (0.33333333333333137 + z * s)
+    return 1 + z * (0.33333333333333137 + z * s)
 
 
 @inlined
@@ -157,7 +157,7 @@ def js_term(p, q, difference, xp):
     # log(m/larger) for m = (p+q)/2, between ½ and 7/8 of it here, from the middle √(7/16).
     middle = 1.3228756555322954 * larger
     y = ((p + q) - middle) / ((p + q) + middle)
-    log_m = -0.20666964329611698 + (y + y * _short_atanh_tail(y * y))  # half of it
+    log_m = -0.20666964329611698 + y * _short_atanh_ratio(y * y)  # half of it
     K, _, _, x = _reduced(p, q, difference)
     A = math.fabs(K * HALF_LOG2_BITS + x * _atanh_or_js(x * x, K == 0))
     # The term is |p−q| A close together, and far apart −(p+q) ½ log(m/larger) − smaller A.
