@@ -124,13 +124,13 @@ def _many(
     from divkit.emd import line_many
 
     if a is None and b is None:
-        # The order is found when it is asked for, whatever the caller's arrays hold by then.
-        (x_sorted, x_given), (y_sorted, y_given) = both(_sorted_and_given, (x,), (y,))
+        x_sorted, y_sorted = both(np.sort, (x,), (y,))
         costs = LineCosts(x_sorted, y_sorted, h, p)
         _require_range(costs, x, y)
-        orders = partial(both, np.argsort, (x_given,), (y_given,))
         if x.size == y.size:
-            return line_many.matched(costs, p, orders)
+            return line_many.matched(costs, p, x, y)
+        # The order is found when it is asked for, whatever the caller's arrays hold by then.
+        orders = partial(both, np.argsort, (x.copy(),), (y.copy(),))
         return line_many.weighted(costs, p, *_equal_parts(x.size, y.size), orders)
     a, b = problem.weights(a, b, (x.size, y.size), _ATOMS)
     if not (a.all() and b.all()):
@@ -143,10 +143,6 @@ def _many(
     problem.require_range(a, costs.largest)
     orders = partial(tuple, (x_order, y_order))
     return line_many.weighted(costs, p, a_sorted, b_sorted, 1.0, orders)
-
-
-def _sorted_and_given(x: Vector) -> tuple[Vector, Vector]:
-    return np.sort(x), x.copy()
 
 
 def _points(name: str, x: Any) -> Vector:

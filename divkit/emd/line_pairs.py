@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 
 from divkit.emd import line_loops
-from divkit.emd.answer import Indices, Vector
+from divkit.emd.answer import Vector
 from divkit.emd.line_loops import BLOCK
 from divkit.emd.line_stretches import Gain, Measured, bounds, each, joined, no_sums, number
 from divkit.emd.transport import total
 
 
 class Pairs:
-    """The plan on the pairs (i, i), with potentials tight there and on (i + 1, i), of equal sums.
+    """Potentials of equal sums that are tight on the pairs (i, i), the plan, and (i + 1, i).
 
-    The potentials are computed when they are measured and again when they are asked for: that
-    takes less than to keep them.
+    They are computed when they are measured and again when they are asked for: that takes less
+    than to keep them. The sorted points are not kept either.
     """
 
     def __init__(self, x: Vector, y: Vector, p: float) -> None:
-        self.x, self.y, self.p = x, y, p
+        self.p = p
         blocks = -(-x.size // BLOCK)
         self.stretches = min(number(x.size), blocks)
         self.cuts = [k * blocks // self.stretches * BLOCK for k in range(self.stretches)]
@@ -32,34 +32,27 @@ class Pairs:
 
         self.bounds = bounds(each(gain, self.stretches))
 
-    def cells(self) -> tuple[Indices, Indices, Vector]:
-        """Return rows, columns and mass of the plan."""
-        n = self.x.size
-        return np.arange(n), np.arange(n), np.full(n, 1 / n)
-
-    def potentials(self) -> tuple[Vector, Vector]:
+    def potentials(self, x: Vector, y: Vector) -> tuple[Vector, Vector]:
         """Return them for the sorted points."""
-        f, g = np.empty_like(self.x), np.empty_like(self.y)
+        f, g = np.empty_like(x), np.empty_like(y)
 
         def solve(k: int) -> None:
             start, stop = self.cuts[k : k + 2]
-            line_loops.pair_potentials(
-                self.x, self.y, self.p, start, stop, *self.bounds[k], f[start:], g[start:]
-            )
+            kept = f[start:], g[start:]
+            line_loops.pair_potentials(x, y, self.p, start, stop, *self.bounds[k], *kept)
 
         each(solve, self.stretches)
         return f, g
 
-    def measured(self) -> Measured:
+    def measured(self, x: Vector, y: Vector) -> Measured:
         """Measure them without going through other pairs; exact powers are needed."""
 
         def measure(k: int) -> Any:
             stretch, ends = self.cuts[k : k + 2], self.bounds[k : k + 2]
             sums = no_sums(*stretch)
-            found = line_loops.measured_pairs(self.x, self.y, self.p, *stretch, *ends, sums)
-            return *found, sums
+            return *line_loops.measured_pairs(x, y, self.p, *stretch, *ends, sums), sums
 
         violation, loosest, sums = joined(each(measure, self.stretches))
-        cost, slack, of_f, of_g = (total(column) / self.x.size for column in sums.T)
+        cost, slack, of_f, of_g = (total(column) / x.size for column in sums.T)
         # The marginals of a permutation are right.
         return Measured(cost, slack, of_f + of_g, violation, loosest, 0.0)

@@ -328,11 +328,11 @@ def test_the_potentials_returned_are_those_measured(rng, threads, p):
     a, b = rng.dirichlet(np.ones(9000), size=2)
     pairs, stairs = Pairs(x, y, float(p)), Stairs(x, y, float(p), a, b, 1.0)
     ones = np.full(9000, 1 / 9000)
-    for answer, loop, weights in (
-        (pairs, measure_pairs, (ones, ones)),
-        (stairs, partial(measure_stairs, a, b, stairs.down, stairs.mass), (a, b)),
+    for answer, points, loop, weights in (
+        (pairs, (x, y), measure_pairs, (ones, ones)),
+        (stairs, (), partial(measure_stairs, a, b, stairs.down, stairs.mass), (a, b)),
     ):
-        measured, (f, g) = answer.measured(), answer.potentials()
+        measured, (f, g) = answer.measured(*points), answer.potentials(*points)
         most_f, most_g, _, loosest, _ = loop(x, y, p, f, g)
         assert measured.violation == pytest.approx(max(0.0, most_f + most_g), rel=1e-9)
         assert measured.loosest == loosest
@@ -367,7 +367,7 @@ def measure_pairs(x, y, p, f, g):
 def test_the_measured_violation_covers_all_pairs(n, seed, noise, p):
     rng = np.random.default_rng(seed)
     x, y = np.sort(rng.normal(size=n)), np.sort(rng.normal(size=n) + 0.3)
-    f, g = Pairs(x, y, float(p)).potentials()
+    f, g = Pairs(x, y, float(p)).potentials(x, y)
     f, g = f + noise * rng.normal(size=n), g + noise * rng.normal(size=n)
     most_f, most_g, _, loosest, sums = measure_pairs(x, y, p, f, g)
     M = costs(x, y, p)
