@@ -46,14 +46,17 @@ def integral(
         mass is 0 or out of the ordinary, or the integrand cannot be compiled: the generic path
         finds the words or the number.
     """
-    kernel = _along(D) if p.shape[1] > loops.SHORT or len(p) == 1 else _across(D)
+    known = not equal or p.dtype == np.float32
+    # Where f has a kink at 1, q is scaled even if masses are expected to be equal.
+    scaled = known or not np.isfinite(_curvature(D))
+    make = loops.along if p.shape[1] > loops.SHORT or len(p) == 1 else loops.across
+    kernel = _compiled(D, make, scaled)
     if kernel is None:
         return None
-    known = not equal or p.dtype == np.float32
     found = []
     for first in range(0, len(p), ROWS):
         rows = slice(first, first + ROWS)
-        some = _integral(D, kernel, p[rows], q[rows], known)
+        some = _integral(D, kernel, p[rows], q[rows], known, scaled)
         if some is None:
             return None
         found.append(some)
@@ -64,19 +67,16 @@ def integral(
 
 
 def _integral(
-    D: Divergence, kernel: Any, p: Array, q: Array, known: bool
+    D: Divergence, kernel: Any, p: Array, q: Array, known: bool, scaled: bool
 ) -> tuple[Array, Array, Array] | None:
     """Return the integral and the masses; if the masses are to be `known`, they come first."""
-    curvature = _curvature(D)
-    scale, nought = None, np.zeros(len(p))
+    scale, nought = np.ones(len(p)), np.zeros(len(p))
     if known:
         p_mass, q_mass = _masses(p, q)
         if not _are_ordinary(p_mass, q_mass):
             return None
         scale = p_mass / q_mass
-    elif not np.isfinite(curvature):  # there the factor is put in below, hardly ever 1
-        scale = np.ones(len(p))
-    sums = _sums(kernel, p, q, scale, None if scale is None else nought)
+    sums = _sums(kernel, p, q, scale, nought) if scaled else _sums(kernel, p, q, None, None)
     if not known:
         p_mass, q_mass = sums[P_MASS], sums[Q_MASS]
         if not _are_ordinary(p_mass, q_mass):
@@ -89,7 +89,7 @@ def _integral(
         scale = p_mass / q_mass
         sums = _sums(kernel, p, q, scale, nought)
         mismatch = sums[DIFFERENCE] / p_mass
-    excess = _excess(D, sums)
+    excess, curvature = _excess(D, sums), _curvature(D)
     if np.isfinite(curvature):
         # The masses still differ by some roundings, which count when p ≈ q: F(c) = ∫h(p, cq) at
         # c = 1 + δ is F(1) − ½ f″(1) δ² mass, up to δ·F.
@@ -138,26 +138,30 @@ def _run(kernel: Any, shape: tuple[int, ...]) -> Array:
     return out if parts == 1 else out.reshape(loops.SUMS, rows, parts).sum(axis=2)
 
 
-@functools.lru_cache(maxsize=256)
-def _along(D: Divergence) -> Any:
-    """Return the pass for long rows; None if the integrand of `D` is beyond the compiler."""
-    return compile_or_none(D, loops.along)
+@functools.lru_cache(maxsize=512)
+def _compiled(D: Divergence, make: Any, scaled: bool) -> Any:
+    """Return the pass, with or without a scale; None if the integrand is beyond the compiler."""
+    kernel = _pass(D, make)
+    return kernel if _compiles(kernel, loops.example(scaled)) else None
 
 
-@functools.lru_cache(maxsize=256)
-def _across(D: Divergence) -> Any:
-    """Return the pass for short rows; None if the integrand of `D` is beyond the compiler."""
-    return compile_or_none(D, loops.across)
+@functools.lru_cache(maxsize=512)
+def _pass(D: Divergence, make: Any) -> Any:
+    return make(rebind(D.formulas.integrand, simd, simd.inlined))
 
 
 def compile_or_none(D: Divergence, loop: Any) -> Any:
     """Return the loop made from the integrand of `D`, compiled; None if that cannot be."""
+    kernel, example = loop(rebind(D.formulas.integrand, simd, simd.inlined))
+    return kernel if _compiles(kernel, example) else None
+
+
+def _compiles(kernel: Any, example: tuple[Any, ...]) -> bool:
     try:
-        kernel, example = loop(rebind(D.formulas.integrand, simd, simd.inlined))
         kernel(*example)
     except (numba.core.errors.NumbaError, NotImplementedError, AttributeError):
-        return None
-    return kernel
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=256)

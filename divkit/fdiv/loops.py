@@ -48,7 +48,7 @@ def masses(p, q, start, stop, out):
 
 
 def along(integrand: Any) -> Any:
-    """Return the pass for long rows, whose tasks are parts of rows, and arguments to compile it."""
+    """Return the pass for long rows, whose tasks are parts of rows."""
     with_zeros = _with_zeros(integrand)
 
     @numba.njit(**_COMPILED)
@@ -83,11 +83,11 @@ def along(integrand: Any) -> Any:
                 out[DIFFERENCE, task] = difference
                 out[P_ALONE, task] = out[Q_ALONE, task] = out[REFUSED, task] = 0.0
 
-    return kernel, _example()
+    return kernel
 
 
 def across(integrand: Any) -> Any:
-    """Return the pass for rows of up to `SHORT` entries, and arguments to compile it.
+    """Return the pass for rows of up to `SHORT` entries.
 
     Its tasks are rows. They are worked on one after the other as if they were one, so that vectors
     are full however short the rows are.
@@ -142,7 +142,14 @@ def across(integrand: Any) -> Any:
                     out[DIFFERENCE, row] = difference
                     out[P_ALONE, row] = out[Q_ALONE, row] = out[REFUSED, row] = 0.0
 
-    return kernel, _example()
+    return kernel
+
+
+def example(scaled: bool) -> tuple[Any, ...]:
+    """Return arguments to compile a pass with."""
+    one = np.ones((1, 1))
+    factor = one[0] if scaled else None
+    return one, one, factor, factor, 0, 1, np.empty((SUMS, 1))
 
 
 def _with_zeros(integrand: Any) -> Any:
@@ -174,8 +181,3 @@ def _with_zeros(integrand: Any) -> Any:
         out[REFUSED] = refused
 
     return sums
-
-
-def _example() -> tuple[Any, ...]:
-    one = np.ones((1, 1))
-    return one, one, None, None, 0, 1, np.empty((SUMS, 1))
