@@ -73,7 +73,7 @@ def pair_sums(x, y, p, start, stop):
     """
     cost, cost_rest = np.empty(BLOCK), np.empty(BLOCK)
     step, step_rest = np.empty(BLOCK), np.empty(BLOCK)
-    high = low = apart = 0.0
+    high = low = apart = apart_rest = 0.0
     for first in range(start, stop, BLOCK):
         size = min(BLOCK, stop - first)
         _steps(x[first:], y[first:], p, size, cost, cost_rest, step, step_rest)
@@ -82,10 +82,11 @@ def pair_sums(x, y, p, start, stop):
             of_f += (size - 1 - i) * step[i]
             of_cost += cost[i]
             gain += step[i] + step_rest[i]
-        apart += of_cost - 2.0 * of_f
+        apart, rest = difference(apart, 2.0 * of_f - of_cost)
+        apart_rest += rest
         high, rest = difference(high, -gain)
         low += rest
-    return high, low, apart, float(stop - start)
+    return high, low, apart + apart_rest, float(stop - start)
 
 
 @reduction

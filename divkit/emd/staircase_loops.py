@@ -56,7 +56,7 @@ def sums_of(x, y, p, down, mass, start, stop, i):
     """
     scratch = _scratch()
     f, g = scratch[:2]
-    high = low = apart = whole = 0.0
+    high = low = apart = apart_rest = whole = whole_rest = 0.0
     before = np.nan
     for first in range(start, stop, BLOCK):
         size = min(BLOCK, stop - first)
@@ -65,9 +65,11 @@ def sums_of(x, y, p, down, mass, start, stop, i):
         for k in range(size):
             of_block += mass[first + k] * (g[k] - f[k])
             mass_of_block += mass[first + k]
-        apart += of_block
-        whole += mass_of_block
-    return high, low, apart, whole
+        apart, rest = difference(apart, -of_block)
+        apart_rest += rest
+        whole, rest = difference(whole, -mass_of_block)
+        whole_rest += rest
+    return high, low, apart + apart_rest, whole + whole_rest
 
 
 @exact

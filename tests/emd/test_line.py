@@ -152,10 +152,12 @@ def test_weights_that_meet_do_so_exactly():
 def test_a_point_that_serves_many_serves_them_fully(n):
     # A hundred thousand equal parts, whose roundings all point the same way.
     m = 100_000
-    t = emd.solve_line(np.arange(n), np.arange(m), np.full(n, 0.7 / n), np.full(m, 0.7 / m))
+    a, b = np.full(n, 0.7 / n), np.full(m, 0.7 / m)
+    t = emd.solve_line(np.arange(n), np.arange(m), a, b)
     for row in np.split(t.plan.data, t.plan.indptr[1:-1]):
         assert math.fsum(row) == pytest.approx(0.7 / n, rel=1e-15)
     assert t.primal_residual <= 1e-15
+    assert math.fsum(a * t.f) == pytest.approx(math.fsum(b * t.g), rel=2e-15)
 
 
 def test_light_points_are_served(loops, rng):
