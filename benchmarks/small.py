@@ -27,6 +27,8 @@ SIZES = [2, 5, 10, 20, 40, 64, 65, 100, 200, 300, 400, 500]
 SHAPES = [
     (1, 2000),
     (2000, 1),
+    (2000, 2),
+    (3000, 3),
     (5, 2000),
     (2000, 5),
     (10, 1000),
@@ -109,7 +111,7 @@ class Small:
 class Uneven:
     """How many times as fast as POT with few atoms on one side."""
 
-    params = SHAPES
+    params = (SHAPES,)
     param_names = ("n and m",)
     timeout = 120
     unit = "times as fast"
