@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from divkit import _check, _threads
-from divkit.emd import problem, small
+from divkit.emd import problem
 from divkit.emd.answer import ConvergenceError, Indices, Matrix, Vector
 from divkit.emd.exact import check_limit
-from divkit.emd.small_problem import DUAL_VALUE, NUMBERS, SOLVED, STATUS, UNUSUAL, VALUE
+from divkit.emd.small import small
+from divkit.emd.small.small_problem import DUAL_VALUE, NUMBERS, SOLVED, STATUS, UNUSUAL, VALUE
 from divkit.emd.solve import solve
 
 # Pairs of atoms that are worth a thread, and that are a task: about a second of work.

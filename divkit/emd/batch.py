@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _check, _threads
-from divkit.emd import small, small_problem
 from divkit.emd.answer import ConvergenceError, Indices, Matrix, Vector
 from divkit.emd.exact import check_limit
 from divkit.emd.record import Transport
-from divkit.emd.small_problem import NUMBERS, SOLVED, STATUS, UNUSUAL, Found
+from divkit.emd.small import small, small_problem
+from divkit.emd.small.small_problem import NUMBERS, SOLVED, STATUS, UNUSUAL, Found
 from divkit.emd.solve import solve
 
 # Pairs that are worth a thread: a millisecond of work.
@@ -43,7 +43,7 @@ class Batch:
     """
 
     shape: tuple[int, int, int]
-    # A row of numbers and of entries for each, as `divkit.emd.small_problem` leaves them.
+    # A row of numbers and of entries for each, as `divkit.emd.small.small_problem` leaves them.
     _found: Found
 
     @property

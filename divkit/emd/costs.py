@@ -88,7 +88,7 @@ class MatrixCosts:
         M = self.M if self.M.flags.c_contiguous else self.M.T
         if not _compiled_pass_pays(M):
             return max(_largest(M[rows]) for rows in tiles(0, *M.shape))
-        from divkit.emd import scan
+        from divkit.emd.pricing import scan
 
         M, found = _read_only(M), list[float]()
         in_pieces(lambda start, stop: found.append(scan.largest(M, start, stop)), *M.shape)
@@ -114,7 +114,7 @@ class MatrixCosts:
             return of_rows, of_columns
         if not _compiled_pass_pays(M):
             return _minima_of_tiles(lambda rows: M[rows], f, g)
-        from divkit.emd import scan
+        from divkit.emd.pricing import scan
 
         M, f, g = _read_only(M), _read_only(f), _read_only(g)
         of_rows = np.full(f.size, np.inf)

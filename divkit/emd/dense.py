@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _threads
-from divkit.emd import candidates, coarse, columns
 from divkit.emd.answer import Answer, Indices, Matrix, NoPlanError, Vector
-from divkit.emd.columns import each_once
+from divkit.emd.pricing import candidates, coarse, columns
+from divkit.emd.pricing.columns import each_once
 from divkit.emd.warm import Start
 
 # Up to so many atoms a side the costs tell enough of a start by themselves.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from divkit.emd.answer import Answer, Vector
+from divkit.emd.backends.refine import LARGEST_ERROR, LARGEST_ROUNDING
 from divkit.emd.costs import Costs
-from divkit.emd.refine import LARGEST_ERROR, LARGEST_ROUNDING
 from divkit.emd.transport import Transport, certificate, total
 
 # A gap that is accepted at once, of the cost of the plan.

@@ -9,7 +9,7 @@ import numpy as np
 from divkit import _check
 from divkit.emd import problem
 from divkit.emd.answer import ConvergenceError, Indices, NoPlanError, Vector
-from divkit.emd.feasibility import listed
+from divkit.emd.backends.feasibility import listed
 from divkit.emd.transport import Transport
 
 _LARGEST = 2.0**1000
@@ -101,7 +101,7 @@ class _Arcs(NamedTuple):
 
 
 def _solve(a: Vector, b: Vector, arcs: _Arcs, component: Indices) -> Transport:
-    from divkit.emd import beckmann, cheapest_flow  # compiled code
+    from divkit.emd.flows import beckmann, cheapest_flow  # compiled code
 
     network = cheapest_flow.by_rows(*arcs)
     method = "tree" if network.is_forest else "graph"

@@ -111,7 +111,7 @@ def _solve(
     moves: list[tuple[tuple[int, ...], float]],
     largest: float,
 ) -> Transport:
-    from divkit.emd import beckmann, cheapest_flow  # compiled code
+    from divkit.emd.flows import beckmann, cheapest_flow  # compiled code
 
     network = cheapest_flow.by_rows(*_arcs(shape, moves))
     component = np.zeros(a.size, np.intp)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.emd import problem, staircase
+from divkit.emd import problem
 from divkit.emd.answer import Vector
-from divkit.emd.line_costs import COMPILED, LineCosts, both
+from divkit.emd.on_line import staircase
+from divkit.emd.on_line.line_costs import COMPILED, LineCosts, both
 from divkit.emd.transport import Transport, certificate
 
 _LARGEST = 2.0**1000
@@ -121,7 +122,7 @@ def _many(
     x: Vector, y: Vector, a: Any, b: Any, h: Callable[[Any], Vector], p: float
 ) -> Transport | None:
     """Return the answer in compiled loops, None if that takes more care."""
-    from divkit.emd import line_many
+    from divkit.emd.on_line import line_many
 
     if a is None and b is None:
         x_sorted, y_sorted = both(np.sort, (x,), (y,))
@@ -135,7 +136,7 @@ def _many(
     a, b = problem.weights(a, b, (x.size, y.size), _ATOMS)
     if not (a.all() and b.all()):
         return None
-    from divkit.emd.line_order import ordered
+    from divkit.emd.on_line.line_order import ordered
 
     (x_order, x_sorted, a_sorted), (y_order, y_sorted, b_sorted) = both(ordered, (x, a), (y, b))
     costs = LineCosts(x_sorted, y_sorted, h, p)
@@ -233,7 +234,7 @@ def _run(
 ) -> None:
     """Call a loop of `staircase`; for many cells the compiled one."""
     if len(given[0]) + len(given[1]) >= COMPILED:
-        from divkit.emd import staircase_loops
+        from divkit.emd.on_line import staircase_loops
 
         getattr(staircase_loops, loop)(*given, *numbers, *found)
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from divkit.emd import small_compiled
-from divkit.emd.small_problem import NUMBERS
+from divkit.emd.small import small_compiled
+from divkit.emd.small.small_problem import NUMBERS
 
 
 @njit(
@@ -24,8 +24,8 @@ from divkit.emd.small_problem import NUMBERS
 def solve(a, b, M, limit, pairs, numbers):
     """Solve the problems `pairs`, with weights in rows of `a` and `b` and costs `M`.
 
-    What `divkit.emd.small_problem` says of each, potentials and plan left out, goes into its row
-    of `numbers`.
+    What `divkit.emd.small.small_problem` says of each, potentials and plan left out, goes into its
+    row of `numbers`.
     """
     for pair in pairs:
         sources, sinks = np.flatnonzero(a[pair]), np.flatnonzero(b[pair])

@@ -10,8 +10,8 @@ import numpy as np
 from divkit import _check
 from divkit.emd import assignment, problem
 from divkit.emd.answer import ConvergenceError, Indices, Matrix, NoPlanError, Vector
+from divkit.emd.backends.feasibility import listed
 from divkit.emd.exact import certified, check_limit, is_exact
-from divkit.emd.feasibility import listed
 from divkit.emd.line import solve_line
 from divkit.emd.metrics import Metric
 from divkit.emd.metrics import metric as read_metric
@@ -152,7 +152,7 @@ def _solve(
         # Messages about forbidden pairs would speak of a matrix.
         if np.isfinite(M).all():
             return solve(a, b, M, max_iter=limit)
-    from divkit.emd import coarse_to_fine  # compiled code
+    from divkit.emd.pricing import coarse_to_fine  # compiled code
 
     pairs = coarse_to_fine.pairs(x, y, cost, p)
     problem.require_range(a, pairs.largest)

@@ -3,7 +3,7 @@
 divkit's own simplex solves the problem as it is: a small one with all its pairs
 (`divkit.emd.small`), any other by column generation (`divkit.emd.dense`). Every other method gets
 the same scaled problem (`divkit.emd.problem`), and its answer is made exact in the same way
-(`divkit.emd.refine`). What comes back is certified (`divkit.emd.transport`).
+(`divkit.emd.backends.refine`). What comes back is certified (`divkit.emd.transport`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.emd import assignment, feasibility, linear_program, pot, problem, small, warm
+from divkit.emd import assignment, problem, warm
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
+from divkit.emd.backends import feasibility, linear_program, pot
+from divkit.emd.backends.refine import refine
 from divkit.emd.costs import MatrixCosts
 from divkit.emd.exact import certified, check_limit, is_exact
 from divkit.emd.problem import Scaled
-from divkit.emd.refine import refine
+from divkit.emd.small import small
 from divkit.emd.transport import Transport
 from divkit.emd.warm import Start
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from divkit.emd import feasibility
 from divkit.emd.answer import Answer, Vector
+from divkit.emd.backends import feasibility
 from divkit.emd.sparse_costs import SparseCosts
 
 
@@ -28,8 +28,8 @@ def solve(a: Vector, b: Vector, costs: SparseCosts, limit: int | None) -> Answer
     ConvergenceError
         If the limit is reached.
     """
-    from divkit.emd.basis import ship
-    from divkit.emd.simplex import NetworkSimplex
+    from divkit.emd.simplex.basis import ship
+    from divkit.emd.simplex.simplex import NetworkSimplex
 
     n = a.size
     sources, sinks = a > 0, b > 0

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from divkit import _check
-from divkit.emd import forest
 from divkit.emd.answer import Indices, Vector
+from divkit.emd.backends import forest
 from divkit.emd.record import Transport
 
 

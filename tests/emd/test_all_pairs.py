@@ -10,7 +10,8 @@ from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd import all_pairs, small
+from divkit.emd import all_pairs
+from divkit.emd.small import small
 
 LOOPS = ["plain", "compiled"]
 

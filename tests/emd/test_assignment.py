@@ -12,9 +12,9 @@ from scipy.sparse import coo_array, csr_array
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd import small
+from divkit.emd.small import small
 from tests.emd import naive
-from tests.emd.test_small import choose_plain
+from tests.emd.small.test_small import choose_plain
 
 # As many atoms as make too many pairs for the loops of small problems.
 MANY = 530

@@ -8,8 +8,8 @@ from numpy.testing import assert_array_equal
 
 from divkit import _threads, emd
 from divkit.emd import batch as batches
-from divkit.emd import small
 from divkit.emd.record import Transport
+from divkit.emd.small import small
 
 
 @pytest.fixture(autouse=True, params=["plain", "compiled", "threads"])

@@ -9,8 +9,9 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd import crash, dense
+from divkit.emd import dense
 from divkit.emd.answer import NoPlanError
+from divkit.emd.pricing import crash
 
 
 def plane(rng, n, m, metric="euclidean"):

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array, csr_array, csr_matrix
 from scipy.spatial import Delaunay
 
 from divkit import emd
-from divkit.emd import beckmann
+from divkit.emd.flows import beckmann
 from divkit.testing.distributions import distributions
 from tests.emd import naive
 

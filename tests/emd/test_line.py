@@ -16,8 +16,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import wasserstein_distance
 
 from divkit import _threads, emd
-from divkit.emd import (
-    line,
+from divkit.emd import line
+from divkit.emd.on_line import (
     line_costs,
     line_loops,
     line_many,
@@ -26,9 +26,9 @@ from divkit.emd import (
     staircase,
     staircase_loops,
 )
-from divkit.emd.line_costs import LineCosts
-from divkit.emd.line_pairs import Pairs
-from divkit.emd.line_stairs import Stairs
+from divkit.emd.on_line.line_costs import LineCosts
+from divkit.emd.on_line.line_pairs import Pairs
+from divkit.emd.on_line.line_stairs import Stairs
 from divkit.testing.distributions import distributions
 from divkit.testing.problems import point_clouds
 from tests.emd import naive

@@ -1,0 +1,1 @@
+"""Methods of other libraries, and what makes their answers exact."""

@@ -1,0 +1,1 @@
+"""Flows along the arcs of a graph, which transport by shortest paths is."""

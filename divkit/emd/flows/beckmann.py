@@ -1,0 +1,166 @@
+"""Transport for the shortest-path metric of a graph as a flow along its arcs, with certificate.
+
+W = min Σ ℓ x over flows x ≥ 0 along arcs of lengths ℓ with out-flow − in-flow = a − b (Beckmann),
+and W = max Σ (a − b) u over u with u_v − u_w ≤ ℓ on every arc from v to w (Kantorovich and
+Rubinstein): as large as the graph, not as the matrix of all distances. What holds on every arc
+holds for every pair of nodes, by adding up along paths.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from divkit.emd.answer import ConvergenceError, Indices, Vector
+from divkit.emd.exact import is_rounding
+from divkit.emd.flows import flow_paths, lipschitz
+from divkit.emd.flows.cheapest_flow import Network, Optimum, cheapest
+from divkit.emd.transport import Transport, marginal_error, total
+
+# What the potentials are shifted by has so many binary digits of their range, so that whole
+# numbers stay exact.
+_DIGITS = 30
+
+
+def solve(
+    a: Vector,
+    b: Vector,
+    network: Network,
+    component: Indices,
+    *,
+    method: str,
+    largest: float | None = None,
+) -> Transport:
+    """Return the answer with its certificate; the plan is made when it is asked for.
+
+    Parameters
+    ----------
+    a, b : array, shape (nodes,)
+        Weights of equal mass in every component.
+    network : Network
+        The graph, with lengths at least 0.
+    component : array of int, shape (nodes,)
+        The number of the component that each node is in.
+    method : str
+        The name to record.
+    largest : float, optional
+        The largest distance, if it is known. Otherwise violations are measured by the largest
+        difference of potentials, which is no larger.
+
+    Raises
+    ------
+    NoPlanError
+        If the arcs cannot carry a to b.
+    ConvergenceError
+        If the simplex method does not end, or its answer is not optimal to rounding.
+    """
+    given = a, b
+    # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
+    mass_exponent, cost_exponent = int(np.frexp(a.sum())[1]), _middle_exponent(network.lengths)
+    a, b = np.ldexp(a, -mass_exponent), np.ldexp(b, -mass_exponent)
+    mass = float(a.sum())
+    network = network._replace(lengths=np.ldexp(network.lengths, -cost_exponent))
+
+    optimum = cheapest(_supply(a, b, component), network, mass)
+    f, rounded = _potential(a, b, network, component, optimum.potential)
+    nodes = np.arange(a.size)
+    error = marginal_error(
+        np.concatenate([optimum.tails, optimum.heads, nodes]),
+        np.concatenate([optimum.mass, -optimum.mass, b]),
+        a,
+    )
+    slack = optimum.lengths - (f[optimum.tails] - f[optimum.heads])
+    gap = total(optimum.mass * slack, f * error)
+    dual_value = total(a * f, -b * f)
+    distance = _range(f, component) if largest is None else np.ldexp(largest, -cost_exponent)
+    f = np.ldexp(f, cost_exponent)
+
+    def unscaled(value: float) -> float:
+        return float(np.ldexp(value, mass_exponent + cost_exponent))
+
+    t = Transport(
+        value=unscaled(total(optimum.mass * optimum.lengths)),
+        dual_value=unscaled(dual_value),
+        gap=unscaled(gap),
+        primal_residual=float(np.abs(error).max() / mass),
+        dual_residual=float(rounded / (distance or 1.0)),
+        method=method,
+        iterations=optimum.pivots,
+        shape=(a.size, b.size),
+        _plan=partial(_plan, a, b, optimum, mass_exponent),
+        _potentials=(f, -f),
+    )
+    if not is_rounding(t, *given, t.value):
+        raise ConvergenceError(
+            f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
+            "weights: the lengths differ by more than float64 can tell"
+        )
+    return t
+
+
+def _middle_exponent(lengths: Vector) -> int:
+    """Return the power of two halfway between the shortest and the longest arc, on a log scale."""
+    positive = lengths[lengths > 0]
+    if not positive.size:
+        return 0
+    return int(np.frexp([positive.min(), positive.max()])[1].sum()) // 2
+
+
+def _supply(a: Vector, b: Vector, component: Indices) -> Vector:
+    """Return a − b, with the rounding of the sums taken from the heaviest node of a component."""
+    supply = a - b
+    order = np.argsort(a, kind="stable")
+    heaviest = np.empty(component.max() + 1, np.intp)
+    heaviest[component[order]] = order  # the last one stays
+    for _ in range(2):  # the sum has roundings as well
+        supply[heaviest] -= np.bincount(component, supply)
+    return supply
+
+
+def _potential(
+    a: Vector, b: Vector, network: Network, component: Indices, potential: Vector
+) -> tuple[Vector, float]:
+    """Return a potential with f_v − f_w ≤ d(v, w), and by how much rounding may violate that.
+
+    It is shifted so that Σ a f = −Σ b f in each component.
+    """
+    high, low = potential.copy(), np.zeros_like(potential)
+    order = np.argsort(potential, kind="stable")
+    lipschitz.lower(network.start, network.heads, network.lengths, order, high, low)
+    of_nodes = a + b
+    of_components = np.bincount(component, of_nodes)
+    shift = np.divide(
+        -np.bincount(component, of_nodes * high),
+        of_components,
+        out=np.zeros_like(of_components),
+        where=of_components > 0,
+    )
+    unit = np.ldexp(1.0, int(np.frexp(np.abs(high).max())[1]) - _DIGITS)
+    shift = (np.rint(shift / unit) * unit)[component]
+    f = high + (shift + low)
+    return f, 2 * float(np.abs((high - f) + shift + low).max())
+
+
+def _range(f: Vector, component: Indices) -> float:
+    """Return the largest difference of potentials within a component."""
+    most, least = np.full((2, component.max() + 1), -np.inf)
+    np.maximum.at(most, component, f)
+    np.maximum.at(least, component, -f)
+    return float((most + least).max())
+
+
+def _plan(a: Vector, b: Vector, optimum: Optimum, mass_exponent: int) -> Any:
+    """Return the plan of a flow: paths of it, and all common mass stays where it is."""
+    from scipy.sparse import coo_array
+
+    nodes = a.size
+    order = np.argsort(optimum.tails, kind="stable")
+    start = np.append(0, np.cumsum(np.bincount(optimum.tails, minlength=nodes)))
+    rows, columns, mass = flow_paths.paths(a - b, start, optimum.heads[order], optimum.mass[order])
+    stays = np.minimum(a, b)
+    still = np.flatnonzero(stays)
+    entries = np.ldexp(np.concatenate([stays[still], mass]), mass_exponent)
+    places = np.concatenate([still, rows]), np.concatenate([still, columns])
+    return coo_array((entries, places), shape=(nodes, nodes)).tocsr()

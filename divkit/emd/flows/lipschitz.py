@@ -1,0 +1,33 @@
+"""The largest 1-Lipschitz function below a given one on the nodes of a graph, compiled."""
+
+from __future__ import annotations
+
+from divkit.emd.simplex.tree import compiled
+
+
+@compiled
+def lower(start, head, length, order, high, low):
+    """Lower u until u_v ≤ u_w + ℓ for every arc (v, w) of length ℓ.
+
+    What is left is min_w d(v, w) + u_w, with d the lengths of shortest paths. Each u_v is held as
+    ``high[v] + low[v]``, so that no rounding adds up along a path. The arcs of a node are those
+    from ``start[v]`` to ``start[v + 1]``. The nodes are visited in `order`, again and again until
+    nothing changes: twice if u ascends along it, as any that decides u_v is below it.
+    """
+    changed = True
+    while changed:
+        changed = False
+        for v in order:
+            u, rest = high[v], low[v]
+            for arc in range(start[v], start[v + 1]):
+                w = head[arc]
+                # The sum of three numbers as two, by the errors of its additions (Knuth).
+                total = high[w] + length[arc]
+                of_length = total - high[w]
+                error = (high[w] - (total - of_length)) + (length[arc] - of_length) + low[w]
+                bound = total + error
+                remainder = error - (bound - total)
+                if bound < u or (bound == u and remainder < rest):
+                    u, rest = bound, remainder
+                    changed = True
+            high[v], low[v] = u, rest

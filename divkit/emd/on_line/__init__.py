@@ -1,0 +1,1 @@
+"""Sorted points on a line: costs, potentials and certificates in one pass."""

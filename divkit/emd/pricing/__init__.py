@@ -1,0 +1,1 @@
+"""Which pairs a plan may need: column generation, and where it starts."""
