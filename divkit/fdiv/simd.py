@@ -8,57 +8,20 @@ which get by with fewer divisions because they may look at the bits of a number.
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-# No flag that would let the compiler assume away nan, infinity or an exact difference.
-FLAGS = {"contract", "nsz"}
-inlined = numba.njit(forceinline=True, fastmath=FLAGS, error_model="numpy")
-# Sums, and nothing else, may be taken in any order.
-summing = numba.njit(forceinline=True, fastmath=FLAGS | {"reassoc"}, error_model="numpy")
+from divkit.fdiv.intrinsics import FLAGS as FLAGS
+from divkit.fdiv.intrinsics import bits as bits
+from divkit.fdiv.intrinsics import fma as fma
+from divkit.fdiv.intrinsics import from_bits as from_bits
+from divkit.fdiv.intrinsics import inlined as inlined
+from divkit.fdiv.intrinsics import summing as summing
 
 HALF_LOG2_BITS = 0.34657359027997264 * 2.0**-52  # ½ log 2, for a power of 2 given by its bits
 LOG2_HIGH, LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 ONE_BITS = 1023 << 52
 ROUNDER = 1.5 * 2.0**52  # added to a number, it leaves the nearest integer in the low bits
-
-
-@intrinsic
-def bits(typing_context: Any, x: Any) -> Any:
-    """Return the 64 bits of a double as an integer."""
-    signature = types.int64(types.float64)
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return signature, generate
-
-
-@intrinsic
-def from_bits(typing_context: Any, x: Any) -> Any:
-    """Return the double with these 64 bits."""
-    signature = types.float64(types.int64)
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return signature, generate
-
-
-@intrinsic
-def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
-    """Return x · y + z with one rounding."""
-    signature = types.float64(types.float64, types.float64, types.float64)
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.fma(*args)
-
-    return signature, generate
 
 
 @inlined
@@ -81,9 +44,9 @@ def sign(x):
     return 1.0 if x > 0 else (-1.0 if x < 0 else 0.0)
 
 
-# Coefficients of near-minimax polynomials (mpmath.chebyfit), and of one rational function, through
-# its values at Chebyshev's points; what they leave, relative to the
-# function that they serve, is at most 5e-17.
+# Coefficients of near-minimax polynomials (mpmath.chebyfit), and of one rational function through
+# its values at Chebyshev's points. What they leave, relative to the function that they serve, is at
+# most 6e-17.
 @inlined
 def _atanh_tail(z):
     """Return atanh(x)/x − 1 = z/3 + z²/5 + … for z = x² ≤ 0.0401."""
@@ -136,8 +99,9 @@ def weighted_js_term(p, q, difference, pi, rest, xp):
     m = of_p + of_q
     K, _, _, x = _reduced(p, m, rest * difference)
     L, _, _, y = _reduced(q, m, -pi * difference)
-    # The sum of two KL terms, whose differences cancel where both are in their far form. That is
-    # taken for both as soon as one is far: so is the sum then from 0.
+    # Two KL terms, π of p and m and 1−π of q and m. Of their far forms the differences π(p−m) and
+    # (1−π)(q−m) cancel. One far from m is enough for both to be in that form, as so is the sum
+    # from 0.
     near = (K | L) == 0
     d = pi * rest * difference
     A, B = _kl_factor(K, x, near), _kl_factor(L, y, near)

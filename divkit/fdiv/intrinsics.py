@@ -1,0 +1,49 @@
+"""The bits of a double, and a product and a sum with one rounding, inside compiled loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+# No flag that would let the compiler assume away nan, infinity or an exact difference.
+FLAGS = {"contract", "nsz"}
+inlined = numba.njit(forceinline=True, fastmath=FLAGS, error_model="numpy")
+# Sums, and nothing else, may be taken in any order.
+summing = numba.njit(forceinline=True, fastmath=FLAGS | {"reassoc"}, error_model="numpy")
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def bits(typing_context: Any, x: Any) -> Any:
+    """Return the 64 bits of a double as an integer."""
+    signature = types.int64(types.float64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return signature, generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def from_bits(typing_context: Any, x: Any) -> Any:
+    """Return the double with these 64 bits."""
+    signature = types.float64(types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return signature, generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
+    """Return x · y + z with one rounding."""
+    signature = types.float64(types.float64, types.float64, types.float64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return signature, generate
