@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 from divkit import emd
 from divkit.emd import all_pairs
 from divkit.emd.small import small
+from tests.emd.small.test_small import choose_plain
 
 LOOPS = ["plain", "compiled"]
 
@@ -20,8 +21,7 @@ LOOPS = ["plain", "compiled"]
 def loops(request, monkeypatch):
     """Solve one by one in plain loops, or in compiled ones."""
     if request.param == "plain":
-        monkeypatch.setattr(small, "_compiled", None)
-        monkeypatch.setattr(small, "_PATIENCE", np.inf)
+        choose_plain(monkeypatch)
     else:
         small.load()
     return request.param

@@ -10,14 +10,14 @@ from divkit import _threads, emd
 from divkit.emd import batch as batches
 from divkit.emd.record import Transport
 from divkit.emd.small import small
+from tests.emd.small.test_small import choose_plain
 
 
 @pytest.fixture(autouse=True, params=["plain", "compiled", "threads"])
 def loops(request, monkeypatch):
     """Solve one by one, in compiled loops, or in these on several threads."""
     if request.param == "plain":
-        monkeypatch.setattr(small, "_compiled", None)
-        monkeypatch.setattr(small, "_PATIENCE", np.inf)
+        choose_plain(monkeypatch)
     else:
         small.load()
     if request.param == "threads":
