@@ -122,7 +122,7 @@ class MatrixPricing:
         return minimum[self._sinks]
 
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j M_ij − g_j and the shortlist; see `columns.Pricing`."""
+        """Return f = min_j M_ij − g_j and the shortlist; see `contract.Pricing`."""
         n, m = self._sources.size, self._M.shape[1]
         f = np.empty(n)
         of_rows = np.empty((n, k), np.int32)
@@ -151,7 +151,7 @@ class MatrixPricing:
         return f, rows, self._number[columns]
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
-        """Return rows and columns of pairs with M_ij − g_j < f_i; see `columns.Pricing`."""
+        """Return rows and columns of pairs with M_ij − g_j < f_i; see `contract.Pricing`."""
         rows = np.flatnonzero(f > -np.inf)
         k = min(k, self._sinks.size)
         width = max(1, min(_WIDTH, self._sinks.size // k))

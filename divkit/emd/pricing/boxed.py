@@ -28,7 +28,7 @@ _PARTS = 8
 
 
 class BoxedPairs:
-    """All pairs of two clouds; `divkit.emd.costs.Costs` and `divkit.emd.pricing.columns.Pricing`.
+    """All pairs of two clouds; `divkit.emd.costs.Costs` and `divkit.emd.pricing.contract.Pricing`.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class BoxedPairs:
         return self.row_minima(g), self.column_minima(f)
 
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `columns.Pricing`."""
+        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `contract.Pricing`."""
         n, m = self.shape
         rows, columns = self._nearest(self.x, self.y, g, k, 1 + tie)
         f = np.full(n, np.inf)
@@ -117,7 +117,7 @@ class BoxedPairs:
         )
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
-        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `columns.Pricing`."""
+        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `contract.Pricing`."""
         values = np.repeat(self.x.in_boxes(f)[:, :, None], min(k, len(self.y.boxes.points)), axis=2)
         return self._pairs(self.x, self.y, self._search(self.x, self.y, g, values, few=True))
 

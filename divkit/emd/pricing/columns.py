@@ -9,12 +9,12 @@ the last such answer, that it fails nowhere, certifies the plan (Dantzig and Wol
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import numpy as np
 
 from divkit.emd.answer import Answer, Indices, NoPlanError, Vector
 from divkit.emd.pricing import crash
+from divkit.emd.pricing.contract import Pricing
 from divkit.emd.pricing.crash import TIE, Groups
 from divkit.emd.simplex.simplex import TOLERANCE, NetworkSimplex
 
@@ -23,34 +23,6 @@ SHORTLIST = 8
 # Pairs added for a row in one round; more where rounds pile up.
 PER_ROW = 4
 _PATIENCE = 4
-
-
-class Pricing(Protocol):
-    """Costs M_ij of n sources and m sinks, and which pairs are worth while at given potentials."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The numbers of sources and of sinks."""
-
-    def at(self, rows: Indices, columns: Indices) -> Vector:
-        """Return the costs of single pairs."""
-
-    def block(self, rows: Indices, columns: Indices) -> Any:
-        """Return the costs of all `rows` to all `columns`, shape (rows, columns)."""
-
-    def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j M_ij − g_j, and rows and columns of pairs, each once and in order.
-
-        These are the `k` least (1 + tie) M_ij − g_j of every row and the `k` least
-        (1 + tie) M_ij − f_i of every column; none is forbidden.
-        """
-
-    def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
-        """Return rows and columns of pairs with M_ij − g_j < f_i, about `k` of the worst per row.
-
-        If there are any, at least one is returned. Potentials may be infinite, though no g is
-        +inf.
-        """
 
 
 def solve(

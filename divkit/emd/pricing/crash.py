@@ -7,17 +7,15 @@ nobody far away to be served in the end, and improves it (`divkit.emd.simplex.ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from divkit.emd.answer import Indices, Vector
+from divkit.emd.pricing.contract import Pricing
 from divkit.emd.simplex import nested
 from divkit.emd.simplex.basis import match, ship, ship_within
 from divkit.emd.simplex.simplex import NetworkSimplex
-
-if TYPE_CHECKING:
-    from divkit.emd.pricing.columns import Pricing
 
 # Equal costs make for many equally good pairs; this share of the cost tells them apart.
 TIE = 1e-6

@@ -21,7 +21,7 @@ _WIDTH = 256
 
 
 class TiledPairs:
-    """All pairs of two clouds; `divkit.emd.costs.Costs` and `divkit.emd.pricing.columns.Pricing`.
+    """All pairs of two clouds; `divkit.emd.costs.Costs` and `divkit.emd.pricing.contract.Pricing`.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class TiledPairs:
         return self._costs.minima(f, g)
 
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `columns.Pricing`."""
+        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `contract.Pricing`."""
         n, m = self.shape
         f = np.empty(n)
         of_rows, of_columns = np.empty((n, k), np.int32), np.full((m, k), -1, np.int32)
@@ -101,7 +101,7 @@ class TiledPairs:
         )
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
-        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `columns.Pricing`."""
+        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `contract.Pricing`."""
         rows = np.flatnonzero(f > -np.inf)
         m = self.shape[1]
         k = min(k, m)
