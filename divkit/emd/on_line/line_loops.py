@@ -10,10 +10,12 @@ import math
 import numba
 import numpy as np
 
-# Terms of one sum: so few that a plain sum keeps its digits.
-BLOCK = 128
+from divkit.emd.lesser import lesser
+
+# Terms of one sum, in any order: so few that a plain sum keeps its digits.
+BLOCK = 512
 # Points whose potentials are measured while they are in a cache, and summed up.
-CHUNK = 16 * BLOCK
+CHUNK = 8 * BLOCK
 # The columns of `sums`, a row for each CHUNK of points.
 COST, SLACK, F, G, SUMS = range(5)
 
@@ -130,7 +132,7 @@ def measure_pairs(x, y, p, f, g, n, sums):
     """
     cost, slack, crossing = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     rest = np.empty(BLOCK)
-    drift, most_f, most_g, loosest = 0.0, 0.0, -np.inf, 0.0
+    drift, least_f, least_g, tightest = 0.0, 0.0, np.inf, 0.0
     for first in range(0, n, BLOCK):
         last = min(first + BLOCK, n)
         size, inner = last - first, min(last, x.size - 1) - first
@@ -150,13 +152,16 @@ def measure_pairs(x, y, p, f, g, n, sums):
         sums[SLACK] += of_slack
         sums[F] += of_f
         sums[G] += of_g
+        # Maxima, as minima of the negative numbers: see `lesser`.
+        slack_block, crossing_block = slack[:size], crossing[:size]
         for i in range(size):
-            loosest = max(loosest, max(abs(slack[i]), abs(crossing[i])))
+            least = lesser(-abs(slack_block[i]), -abs(crossing_block[i]))
+            tightest = lesser(tightest, least)
         for i in range(size):
-            most_f = max(most_f, drift)
-            most_g = max(most_g, -slack[i] - drift)
-            drift += slack[i] - crossing[i]
-    return most_f, most_g, drift, loosest
+            least_f = lesser(least_f, -drift)
+            least_g = lesser(least_g, slack_block[i] + drift)
+            drift += slack_block[i] - crossing_block[i]
+    return -least_f, -least_g, drift, -tightest
 
 
 @exact
