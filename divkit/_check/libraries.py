@@ -1,0 +1,119 @@
+"""Which library an array comes from, how wide its numbers are, and what may be asked of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+Array = Any  # an array of any library that array-api-compat knows; there is no common base class
+
+
+def namespace(*arrays: Array) -> Any:
+    """Return the array namespace of `arrays`, NumPy's for numbers and sequences."""
+    # NumPy speaks the array API itself, so its arrays, lists and floats need no other import.
+    foreign = [x for x in arrays if not is_plain(x)]
+    if not foreign:
+        return np
+    if any(isinstance(x, np.ndarray) for x in arrays):
+        raise TypeError(
+            f"arrays must come from one library, got numpy and {library(foreign[0])}: "
+            "convert one of them first"
+        )
+    if all(library(x) == "torch" for x in foreign):
+        # Not through array_namespace, whose cache torch.compile cannot look into.
+        import array_api_compat.torch
+
+        return array_api_compat.torch
+    import array_api_compat
+
+    try:
+        return array_api_compat.array_namespace(*foreign)
+    except TypeError as error:
+        raise TypeError(
+            "arrays must come from one library that follows the array API standard, got "
+            + " and ".join(sorted({library(x) for x in foreign}))
+        ) from error
+
+
+def widest(xp: Any) -> Any:
+    """Return the float type to compute in: float64, or float32 in JAX as it starts."""
+    return xp.asarray(0.0).dtype if xp.__name__ == "jax.numpy" else xp.float64
+
+
+def quiet(xp: Any) -> AbstractContextManager[Any]:
+    """Return a context in which infinities are answers; torch says nothing of them anyway."""
+    if xp.__name__ == "array_api_compat.torch":
+        return contextlib.nullcontext()  # torch.compile knows no other
+    return np.errstate(all="ignore")
+
+
+def holds(condition: Array, xp: Any) -> bool:
+    """Return whether `condition` holds everywhere; True where nothing is known of values yet.
+
+    That is so while torch.compile or a transformation of JAX records what is computed.
+    """
+    if library(condition) == "torch" and sys.modules["torch"].compiler.is_compiling():
+        return True
+    try:
+        return bool(xp.all(condition))
+    except TypeError as error:
+        if library(error) != "jax":
+            raise
+        return True
+
+
+def is_blocked(x: Array) -> bool:
+    """Return whether `x` is a Dask array, of which only blocks are ever in memory."""
+    return library(x) == "dask"
+
+
+def result_dtype(xp: Any, *arrays: Array) -> Any:
+    """Return the float type of an answer: float64, or float32 where no input is wider.
+
+    Half precision ends at 65504, which divergences pass; its answers come back as float32.
+    """
+    widths = [float_bits(x) for x in arrays]
+    known = [bits for bits in widths if bits]
+    return xp.float32 if known and max(known) <= 32 else widest(xp)
+
+
+def float_bits(x: Array) -> int:
+    """Return the width of a float array's entries, 0 for integers and plain sequences."""
+    dtype = getattr(x, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiu":
+        return 8 * dtype.itemsize if dtype.kind == "f" else 0
+    dtype = str(dtype)
+    if "float" not in dtype:
+        return 0
+    return 16 if "float16" in dtype else 32 if "float32" in dtype else 64
+
+
+def rounding(*arrays: Array) -> float:
+    """Return the machine epsilon of the coarsest float type among `arrays`."""
+    if any("bfloat16" in str(getattr(x, "dtype", "")) for x in arrays):
+        return 2.0**-7
+    widths = [bits for bits in map(float_bits, arrays) if bits]
+    bits = min(widths) if widths else 64
+    return {16: 2.0**-10, 32: 2.0**-23}.get(bits, 2.0**-52)
+
+
+def is_integer(x: Array) -> bool:
+    """Return whether `x` holds integers, as counts do."""
+    dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    return dtype.kind in "iu" if isinstance(dtype, np.dtype) else "int" in str(dtype)
+
+
+def is_plain(x: Array) -> bool:
+    return (
+        x is None
+        or isinstance(x, (np.ndarray, np.generic, int, float, complex, list, tuple, str))
+        or (not hasattr(x, "dtype") or library(x) in ("pandas", "xarray"))
+    )
+
+
+def library(x: Array) -> str:
+    return type(x).__module__.partition(".")[0]

@@ -1,0 +1,94 @@
+"""Masses: positive where they must be, and equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from divkit._check.costs import LARGEST_EXPONENT
+from divkit._check.libraries import Array, holds
+from divkit._check.numbers import first, nonnegative, number, numpy_array, row
+
+
+def weights(name: str, x: Array, length: int, axis: str) -> Array:
+    """Return `x` as a float64 vector of `length` masses, at least one of them positive.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a NumPy array or sequence, or not of real numbers.
+    ValueError
+        If `x` has another shape, a negative, nan or infinite entry, or no mass.
+    """
+    x = numpy_array(name, x)
+    if x.shape != (length,):
+        remedy = f": use `{name}.ravel()`" if x.ndim != 1 and x.size == length else ""
+        raise ValueError(
+            f"`{name}` must have shape ({length},), one weight per {axis}, got {x.shape}{remedy}"
+        )
+    nonnegative(name, x, np)
+    mass = float(x.sum()) if x.max() < np.ldexp(1.0, LARGEST_EXPONENT) else float("inf")
+    if mass == 0.0:
+        raise ValueError(f"`{name}` must hold mass, got {length} zeros")
+    if mass > np.ldexp(1.0, LARGEST_EXPONENT):
+        raise ValueError(f"`{name}` must hold a mass below 2**{LARGEST_EXPONENT}: rescale it")
+    return x
+
+
+def balanced(a: Array, b: Array, rounding: float) -> Array:
+    """Return `b` scaled to the mass of `a`, which it must have to a relative sqrt(`rounding`).
+
+    Raises
+    ------
+    ValueError
+        If the masses differ by more.
+    """
+    of_a, of_b = float(a.sum()), float(b.sum())
+    if abs(of_a - of_b) > rounding**0.5 * max(of_a, of_b):
+        raise ValueError(
+            f"`a` and `b` must have equal mass, got {of_a!r} and {of_b!r}: "
+            "rescale one, for example `b * (a.sum() / b.sum())`"
+        )
+    return b if of_a == of_b else b * (of_a / of_b)
+
+
+def positive_mass(name: str, mass: Array, xp: Any) -> None:
+    """Raise ValueError if a mass is 0."""
+    if not holds(mass > 0, xp):
+        raise ValueError(f"`{name}` must have positive mass, got only zeros{row(mass <= 0, xp)}")
+
+
+def unit_mass(name: str, mass: Array, xp: Any) -> None:
+    """Raise ValueError if integers do not sum to 1: they are counts then."""
+    if not holds(mass == 1, xp):
+        given = number(first(mass, mass != 1, xp))
+        raise ValueError(
+            f"`{name}` must hold probabilities, got integer counts of mass {given:g}"
+            f"{row(mass != 1, xp)}: pass `normalize=True` to divide them by it"
+        )
+
+
+def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
+    """Raise ValueError if masses differ by more than `tolerance`, relative."""
+    apart = xp.abs(p_mass - q_mass) > tolerance * xp.where(p_mass > q_mass, p_mass, q_mass)
+    if not holds(~apart, xp):
+        both = xp.zeros_like(p_mass + q_mass)
+        p_first, q_first = (number(first(x + both, apart, xp)) for x in (p_mass, q_mass))
+        raise ValueError(
+            f"`p` and `q` must have equal mass, got {p_first:.9g} and {q_first:.9g}"
+            f"{row(apart, xp)}: pass `normalize=True` to divide each by its own"
+        )
+
+
+def equal_rows(p_mass: Array, q_mass: Array, tolerance: float) -> None:
+    """Raise ValueError unless all rows of two matrices have one mass, as far as `tolerance`."""
+    # It is enough that the least and the largest agree.
+    for i, j in ((p_mass.argmin(), q_mass.argmax()), (p_mass.argmax(), q_mass.argmin())):
+        low, high = sorted((float(p_mass[i]), float(q_mass[j])))
+        if high - low > tolerance * high:
+            raise ValueError(
+                f"`P` and `Q` must have rows of equal mass, got {float(p_mass[i]):.9g} in row {i} "
+                f"of P and {float(q_mass[j]):.9g} in row {j} of Q: pass `normalize=True` to divide "
+                "each by its own"
+            )
