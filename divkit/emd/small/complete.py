@@ -20,7 +20,7 @@ OPTIMAL, STUCK, LIMIT = 0, 1, 2
 _TOLERANCE = 2.0**-47
 _ROUNDING = 1e-12
 # Rows and pairs at least of which the best arc enters, from the first row on that has one.
-_ROWS, _PAIRS = 4, 1024
+_ROWS, _PAIRS = 2, 1024
 # Pivots after which potentials are swept of the rounding that they have collected.
 _FEWEST_PIVOTS = 100
 # A flow of this share of both masses that it joins, or less, is rounding.
