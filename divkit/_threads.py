@@ -36,8 +36,8 @@ def run(piece: Callable[[int, int], object], size: int, threads: int, parts: int
         piece(0, size)
         return
     cuts = np.linspace(0, size, min(threads * parts, size) + 1).astype(int).tolist()
-    # All take from one iterator, which the GIL keeps whole.
-    waiting = itertools.pairwise(cuts)
+    # All take from one iterator, that of a list: no step of it can be interrupted halfway.
+    waiting = iter(list(itertools.pairwise(cuts)))
 
     def work() -> None:
         for part in waiting:
