@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.emd import problem
+from divkit.emd import assignment, problem
 from divkit.emd.answer import Vector
 from divkit.emd.on_line import staircase
 from divkit.emd.on_line.line_costs import COMPILED, LineCosts, both
@@ -129,13 +129,20 @@ def _many(
         costs = LineCosts(x_sorted, y_sorted, h, p)
         _require_range(costs, x, y)
         if x.size == y.size:
-            return line_many.matched(costs, p, x, y)
+            return line_many.matched(costs, p, x, y, 1 / x.size, 1.0)
         # The order is found when it is asked for, whatever the caller's arrays hold by then.
         orders = partial(both, np.argsort, (x.copy(),), (y.copy(),))
         return line_many.weighted(costs, p, *_equal_parts(x.size, y.size), orders)
     a, b = problem.weights(a, b, (x.size, y.size), _ATOMS)
     if not (a.all() and b.all()):
         return None
+    if assignment.same_weight(a, b) is a:
+        weight = float(a[0])
+        x_sorted, y_sorted = both(np.sort, (x,), (y,))
+        costs = LineCosts(x_sorted, y_sorted, h, p)
+        _require_range(costs, x, y)
+        problem.require_range(a, costs.largest)
+        return line_many.matched(costs, p, x, y, weight, x.size * weight)
     from divkit.emd.on_line.line_order import ordered
 
     (x_order, x_sorted, a_sorted), (y_order, y_sorted, b_sorted) = both(ordered, (x, a), (y, b))

@@ -533,3 +533,28 @@ def test_other_libraries():
     xp = pytest.importorskip("array_api_strict")
     with pytest.raises(TypeError, match="`x` must be a NumPy array"):
         emd.solve_line(xp.asarray([1.0]), [1.0])
+
+
+@pytest.mark.parametrize("p", [1, 2, 1.5, 1.3])
+def test_equal_weights_are_matched(rng, p):
+    n, weight = 3000, 0.3
+    x, y = rng.normal(size=n), rng.normal(size=n) + 1
+    plain = emd.solve_line(x, y, p=p)
+    t = emd.solve_line(x, y, np.full(n, weight), np.full(n, weight), p=p)
+    assert t.primal_residual == 0.0
+    assert_array_equal(t.plan.data, np.full(n, weight))
+    assert_array_equal(t.permutation, plain.permutation)
+    assert t.value == pytest.approx(n * weight * plain.value, rel=1e-14)
+    assert t.dual_value == pytest.approx(t.value, rel=1e-13)
+    assert abs(t.gap) <= 1e-13 * t.value
+    again = emd.certify(
+        np.full(n, weight),
+        None,
+        np.abs(x[:, None] - y) ** p,
+        t.plan,
+        t.f,
+        t.g,
+        method="again",
+    )
+    assert again.value == pytest.approx(t.value, rel=1e-14)
+    assert again.gap <= 1e-13 * t.value

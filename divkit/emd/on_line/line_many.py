@@ -31,7 +31,9 @@ _ROUNDING = 64 * np.finfo(np.float64).eps
 _SMALLEST_POWER = 2.0**-900
 
 
-def matched(costs: LineCosts, p: float, x: Vector, y: Vector) -> Transport | None:
+def matched(
+    costs: LineCosts, p: float, x: Vector, y: Vector, weight: float, mass: float
+) -> Transport | None:
     """Return the answer for as many points on either side, of equal weight.
 
     Parameters
@@ -42,6 +44,8 @@ def matched(costs: LineCosts, p: float, x: Vector, y: Vector) -> Transport | Non
         The power.
     x, y : ndarray
         The points as given.
+    weight, mass : float
+        Of a point, and of all points of a side.
 
     Returns
     -------
@@ -50,8 +54,12 @@ def matched(costs: LineCosts, p: float, x: Vector, y: Vector) -> Transport | Non
     """
     pairs = Pairs(costs.x, costs.y, p)
     measure = pairs.measured if _is_exact(costs, p) else partial(_by_transforms, costs, pairs)
-    answer = _Matched(costs.x, costs.y, pairs)
-    t = _transport(costs, measure(costs.x, costs.y), answer)
+    answer = _Matched(costs.x, costs.y, pairs, weight)
+    measured = measure(costs.x, costs.y)
+    if mass != 1.0:
+        value, gap, dual_value = (mass * number for number in measured[:3])
+        measured = measured._replace(value=value, gap=gap, dual_value=dual_value)
+    t = _transport(costs, measured, answer)
     if t is not None:
         # What is put off needs them, whatever the caller's arrays hold by then; and to touch more
         # memory than that of the sorted points would take as long as to measure the potentials.
@@ -117,6 +125,7 @@ class _Matched:
     x: Vector
     y: Vector
     pairs: Pairs
+    weight: float
 
     @cached_property
     def orders(self) -> Any:
@@ -126,7 +135,7 @@ class _Matched:
         """Return the plan, a csr_array."""
         n = self.x.size
         rows, columns = self.orders
-        return staircase.plan(rows, columns, np.arange(n), np.arange(n), np.full(n, 1 / n))
+        return staircase.plan(rows, columns, np.arange(n), np.arange(n), np.full(n, self.weight))
 
     def potentials(self) -> tuple[Vector, Vector]:
         """Return the potentials."""
