@@ -6,8 +6,9 @@ import math
 import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +17,15 @@ from divkit.emd import problem
 from divkit.emd.answer import Indices, Vector
 from divkit.emd.transport import Transport
 
+if TYPE_CHECKING:
+    from divkit.emd.flows.cheapest_flow import Network
+
 _METRICS = "cityblock", "chebyshev"
 _LARGEST = 2.0**1000
 # Arcs are numbered in 32 bits.
 _ARCS = 2**31 - 1
+# Cells up to which a grid's arcs are kept: histograms that are compared often share it.
+_KEPT = 1 << 14
 
 
 def solve_grid(
@@ -87,7 +93,6 @@ def solve_grid(
     _check.one_of("metric", metric, _METRICS)
     a, b, shape = _histograms(a, b)
     widths = _widths(spacing, shape)
-    moves = list(_moves(metric, shape, widths))
     along_axes = widths * (np.array(shape) - 1)
     largest = float(along_axes.sum() if metric == "cityblock" else along_axes.max())
     if not largest < _LARGEST:
@@ -95,27 +100,27 @@ def solve_grid(
             f"the largest distance must be below 2**1000 (about 1e301), got {largest:g}: "
             "reduce `spacing`"
         )
-    cells = math.prod(shape)
-    if cells * max(1, len(moves)) > _ARCS:
+    cells, axes = math.prod(shape), sum(n > 1 for n in shape)
+    if cells * (2 * axes if metric == "cityblock" else 3**axes) > _ARCS:
         raise ValueError(f"a grid may have up to {_ARCS} arcs, got {cells} cells: bin coarser")
     a, b = problem.weights(a, b, (cells, cells), ("cell", "cell"))
     problem.require_range(a, largest)
-    t = _solve(a, b, shape, moves, largest)
+    from divkit.emd.flows import beckmann  # compiled code
+
+    network = (_kept_network if cells <= _KEPT else _network)(shape, metric, tuple(widths.tolist()))
+    component = np.zeros(cells, np.intp)
+    t = beckmann.solve(a, b, network, component, method="grid", largest=largest)
     return replace(t, _potentials=(t.f.reshape(shape), t.g.reshape(shape)))
 
 
-def _solve(
-    a: Vector,
-    b: Vector,
-    shape: tuple[int, ...],
-    moves: list[tuple[tuple[int, ...], float]],
-    largest: float,
-) -> Transport:
-    from divkit.emd.flows import beckmann, cheapest_flow  # compiled code
+def _network(shape: tuple[int, ...], metric: str, widths: tuple[float, ...]) -> Network:
+    """Return the arcs between neighbouring cells."""
+    from divkit.emd.flows.cheapest_flow import by_rows  # compiled code
 
-    network = cheapest_flow.by_rows(*_arcs(shape, moves))
-    component = np.zeros(a.size, np.intp)
-    return beckmann.solve(a, b, network, component, method="grid", largest=largest)
+    return by_rows(*_arcs(shape, list(_moves(metric, shape, np.array(widths)))))
+
+
+_kept_network = lru_cache(maxsize=4)(_network)
 
 
 def _histograms(a: Any, b: Any) -> tuple[Vector | None, Vector | None, tuple[int, ...]]:

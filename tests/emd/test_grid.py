@@ -284,3 +284,19 @@ def test_kings_moves_miss_the_distance_where_they_are_refused():
     M = distances((3, 2), "chebyshev", (1.0, 2.0))
     assert M[0, 5] == 2.0
     assert min(M[0, k] + M[k, 5] for k in (1, 2, 3)) == 3.0
+
+
+@pytest.mark.parametrize("metric", ["cityblock", "chebyshev"])
+def test_a_grid_that_is_met_again(rng, metric):
+    a, b = rng.dirichlet(np.ones(30), 2).reshape(2, 5, 6)
+    first = emd.solve_grid(a, b, metric, spacing=2)
+    emd.solve_grid(b, a, metric)  # other lengths on the same cells
+    emd.solve_grid(a.T, b.T, metric, spacing=2)
+    again = emd.solve_grid(a, b, metric, spacing=2)
+    assert (again.value, again.dual_value, again.iterations) == (
+        first.value,
+        first.dual_value,
+        first.iterations,
+    )
+    assert_array_equal(again.f, first.f)
+    assert_array_equal(again.plan.toarray(), first.plan.toarray())
