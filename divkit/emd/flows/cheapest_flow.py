@@ -20,7 +20,7 @@ from divkit.emd.transport import total
 _FEW = 32
 # Arcs that are priced before one enters. In thread order those of neighbours are together, and the
 # pivots that a few of them make stay in the cache.
-_BLOCK = 64
+_BLOCK = 48
 # A graph that keeps more than this share of the nodes is not worth solving first.
 _COARSER = 0.9
 _ROUNDING = np.finfo(np.float64).eps
