@@ -25,6 +25,8 @@ NUMBERS = 8
 # No product or sum of masses and costs of such sizes comes near the ends of the range.
 LARGEST_MASS = 2.0**200
 LARGEST_COST = 2.0**550
+# Columns up to which rows are too short to be looked at one by one.
+_FEW_COLUMNS = 5
 # How far masses may be apart that are meant to be equal: sqrt(eps).
 APART = 2.0**-26
 
@@ -55,7 +57,7 @@ def found(floats: Any, integers: Any, n: int, m: int) -> Found:
 
 def is_tall(n: int, m: int) -> bool:
     """Return whether there are so few columns that a problem is better turned around."""
-    return n > 4 * m
+    return m <= _FEW_COLUMNS and n > 4 * m
 
 
 def turned(found: Found) -> Found:
