@@ -94,9 +94,8 @@ def pairwise(
 
     References
     ----------
-    Peyré and Cuturi (2019), "Computational Optimal Transport", sections 2.2 and 6.1.
-    Pele and Werman (2009), "Fast and robust earth mover's distances", section 3, for mass in
-    common.
+    Peyré and Cuturi (2019), "Computational Optimal Transport", sections 2.3 and 2.4.
+    Pele and Werman (2009), "Fast and robust earth mover's distances", for mass in common.
 
     Examples
     --------
@@ -117,15 +116,15 @@ def pairwise(
     if max_iter is not None:
         check_limit(max_iter)
     alone = Q is None
-    M = _check.cost_matrix("M", M).astype(np.float64, copy=False)
+    M = _check.matrix("M", M).astype(np.float64, copy=False)
+    largest = _check.largest_cost("M", M)
     if alone and M.shape[0] != M.shape[1]:
         raise ValueError(
             f"`M` must be square for the histograms of `P` alone, got shape {M.shape}: pass `Q`"
         )
     P, Q = _histograms(P, Q, M.shape, normalize)
-    problem.require_range(P[0], _check.largest_cost("M", M))
+    problem.require_range(P[0], largest)
     half = alone and np.array_equal(M, M.T)
-    nothing = np.zeros((len(P), len(Q)))
     free = alone and not M.diagonal().any() and M.min() >= 0.0
     first = np.arange(len(P)) + free if half else np.zeros(len(P), np.intp)
     # Where the pairs of a row begin, among those to solve.
@@ -144,7 +143,7 @@ def pairwise(
         return rows, number - starts[rows] + first[rows]
 
     tasks = (delayed(_task)(M, P, Q, *places(*part), metric, max_iter) for part in parts)
-    values, dual_values = nothing, nothing.copy()
+    values, dual_values = np.zeros((2, len(P), len(Q)))
     with _bar(pairs) if progress else nullcontext() as bar:
         # Not every backend gives answers before all are there.
         answers = Parallel(return_as="generator" if progress else "list")(tasks)

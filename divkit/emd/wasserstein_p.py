@@ -61,7 +61,8 @@ def wasserstein(
 
     References
     ----------
-    Peyré and Cuturi (2019), "Computational Optimal Transport", section 2.4, eq. 2.18.
+    Peyré and Cuturi (2019), "Computational Optimal Transport", section 2.4, propositions
+    2.2 and 2.3.
 
     Examples
     --------
