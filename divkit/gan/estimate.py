@@ -136,6 +136,7 @@ def estimate(
     >>> from divkit import fdiv, gan
     >>> random = torch.Generator().manual_seed(0)
     >>> x, y = torch.randn(2, 10_000, 1, generator=random)
+    >>> _ = torch.manual_seed(0)
     >>> critic = torch.nn.Linear(1, 1)
     >>> adam = torch.optim.Adam(critic.parameters(), lr=0.02)
     >>> found = gan.estimate(critic, gan.FGAN(fdiv.kl), x, y + 1, optimizer=adam, seed=0)
