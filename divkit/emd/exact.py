@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from divkit.emd.answer import Answer, Vector
-from divkit.emd.backends.refine import LARGEST_ERROR, LARGEST_ROUNDING
+from divkit.emd.answer import Answer, ConvergenceError, Vector
 from divkit.emd.costs import Costs
-from divkit.emd.transport import Transport, certificate, total
-
-# A gap that is accepted at once, of the cost of the plan.
-SMALLEST_GAP = 1e-13
+from divkit.emd.transport import Transport, judged
 
 
-def certified(a: Vector, b: Vector, costs: Costs, answer: Answer, method: str) -> Transport:
-    """Return an answer's record, with its certificate."""
+def certified(
+    a: Vector, b: Vector, costs: Costs, answer: Answer, method: str, *, prove: bool = False
+) -> tuple[Transport, bool]:
+    """Return an answer's record, with its certificate, and whether it is optimal to rounding."""
     from scipy.sparse import csr_array
 
     plan = csr_array((answer.mass, (answer.rows, answer.columns)), shape=costs.shape)
-    return certificate(
-        a, b, costs, plan, answer.f, answer.g, method=method, iterations=answer.iterations
-    )
+    f, g, number = answer.f, answer.g, answer.iterations
+    return judged(a, b, costs, plan, f, g, method=method, iterations=number, prove=prove)
 
 
-def is_exact(t: Transport, a: Vector, b: Vector, costs: Costs) -> bool:
-    """Return whether the gap is rounding, and no scaling can make it smaller."""
-    plan = t.plan.tocoo()
-    cost = total(plan.data * np.abs(costs.at(*plan.coords)))
-    return is_rounding(t, a, b, cost)
-
-
-def is_rounding(t: Transport, a: Vector, b: Vector, cost: float) -> bool:
-    """Return what `is_exact` does; `cost` is that of the plan if no cost were negative."""
-    size = total(a * np.abs(t.f), b * np.abs(t.g)) + cost
-    allowed = max(SMALLEST_GAP * cost, LARGEST_ROUNDING * size)
-    return t.gap <= allowed and t.primal_residual <= LARGEST_ERROR
+def exact(
+    a: Vector, b: Vector, costs: Costs, answer: Answer, method: str, remedy: str
+) -> Transport:
+    """Return an answer's record, or raise ConvergenceError if it is not optimal to rounding."""
+    t, is_exact = certified(a, b, costs, answer, method, prove=True)
+    if not is_exact:
+        raise ConvergenceError(
+            f"{method} left a gap of {t.gap:.1e} at a value of {t.value:.6g}, and an error of "
+            f"{t.primal_residual:.1e} in the weights: {remedy}"
+        )
+    return t
 
 
 def check_limit(max_iter: object) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from divkit import _check
 from divkit.emd import assignment, problem
-from divkit.emd.answer import ConvergenceError, Indices, Matrix, NoPlanError, Vector
+from divkit.emd.answer import Indices, Matrix, NoPlanError, Vector
 from divkit.emd.backends.feasibility import listed
-from divkit.emd.exact import certified, check_limit, is_exact
+from divkit.emd.exact import check_limit, exact
 from divkit.emd.line import solve_line
 from divkit.emd.metrics import Metric
 from divkit.emd.metrics import metric as read_metric
@@ -161,12 +161,8 @@ def _solve(
         answer = coarse_to_fine.solve(a[row], b[column], pairs, limit)
     except NoPlanError as error:
         raise ValueError(_violated_cut(a, b, row[error.args[0]], column[error.args[1]])) from None
-    t = certified(a[row], b[column], pairs, answer, "points")
-    if not is_exact(t, a[row], b[column], pairs):
-        raise ConvergenceError(
-            f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
-            "weights: the costs differ by more than float64 can tell"
-        )
+    remedy = "the costs differ by more than float64 can tell"
+    t = exact(a[row], b[column], pairs, answer, "points", remedy)
     return _in_order_of_points(t, row, column)
 
 

@@ -1,8 +1,7 @@
 """A transport problem as given, and the same problem on a scale where every solver is exact.
 
-Solvers have absolute tolerances. Here the weights get a mass near 1 and the costs lose what
-each row and column has in common, then fit into [0, 1]; all factors are powers of two, so that
-undoing them costs no digit.
+Solvers have absolute tolerances. Here the weights get a mass near 1, by a power of two, so that
+undoing it costs no digit; `divkit.emd.backends.refine` does the same for the costs.
 """
 
 from __future__ import annotations
@@ -85,23 +84,19 @@ def require_range(a: Vector, largest_cost: float) -> None:
 
 
 class Scaled(NamedTuple):
-    """The problem without its massless atoms, mass in [1/2, 1), costs in [0, 1] or +inf."""
+    """The problem without its massless atoms, mass in [1/2, 1)."""
 
     a: Vector
     b: Vector
     M: Matrix
     rows: Indices
     columns: Indices
-    row_costs: Vector
-    column_costs: Vector
     mass_exponent: int
-    cost_exponent: int
 
     def unscaled(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """Return an answer to this problem as one to that given; massless atoms get 0."""
         f, g = np.zeros(shape[0]), np.zeros(shape[1])
-        f[self.rows] = np.ldexp(answer.f, self.cost_exponent) + self.row_costs
-        g[self.columns] = np.ldexp(answer.g, self.cost_exponent) + self.column_costs
+        f[self.rows], g[self.columns] = answer.f, answer.g
         return answer._replace(
             rows=self.rows[answer.rows],
             columns=self.columns[answer.columns],
@@ -112,29 +107,9 @@ class Scaled(NamedTuple):
 
 
 def scale(a: Vector, b: Vector, costs: MatrixCosts) -> Scaled:
-    """Return what a solver with absolute tolerances is given in place of the problem."""
+    """Return what is refined (`divkit.emd.backends.refine`) in place of the problem."""
     rows, columns = np.flatnonzero(a), np.flatnonzero(b)
     cost = costs.M[np.ix_(rows, columns)].astype(np.float64, copy=False)
-    row_costs = _finite_minimum(cost, axis=1)
-    cost -= row_costs[:, None]
-    column_costs = _finite_minimum(cost, axis=0)
-    cost -= column_costs
-    # Where nothing is left of the costs, a solver's noise still has to be small against them.
-    cost_exponent = int(np.frexp(MatrixCosts(cost).largest or costs.largest)[1])
-    mass_exponent = int(np.frexp(a.sum())[1])
-    return Scaled(
-        np.ldexp(a[rows], -mass_exponent),
-        np.ldexp(b[columns], -mass_exponent),
-        np.ldexp(cost, -cost_exponent),
-        rows,
-        columns,
-        row_costs,
-        column_costs,
-        mass_exponent,
-        cost_exponent,
-    )
-
-
-def _finite_minimum(cost: Matrix, axis: int) -> Vector:
-    minimum = np.min(cost, axis=axis)
-    return np.where(np.isfinite(minimum), minimum, 0.0)
+    exponent = int(np.frexp(a.sum())[1])
+    a, b = np.ldexp(a[rows], -exponent), np.ldexp(b[columns], -exponent)
+    return Scaled(a, b, cost, rows, columns, exponent)

@@ -20,7 +20,7 @@ from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanE
 from divkit.emd.backends import feasibility, linear_program, pot
 from divkit.emd.backends.refine import refine
 from divkit.emd.costs import MatrixCosts
-from divkit.emd.exact import certified, check_limit, is_exact
+from divkit.emd.exact import certified, check_limit, exact
 from divkit.emd.problem import Scaled
 from divkit.emd.small import small
 from divkit.emd.transport import Transport
@@ -233,7 +233,8 @@ def _solve(
             return t
     scaled = problem.scale(a, b, costs)
     answer = _answer(scaled, backend, max_iter, method)
-    return certified(a, b, costs, scaled.unscaled(answer, costs.shape), method)
+    answer = scaled.unscaled(answer, costs.shape)
+    return exact(a, b, costs, answer, method, "try another method, for example 'highs'")
 
 
 def _as_it_is(
@@ -245,8 +246,9 @@ def _as_it_is(
     from divkit.emd import dense  # compiled code
 
     with suppress(NoPlanError):
-        t = certified(a, b, costs, dense.solve(a, b, costs.M, max_iter, start), "simplex")
-        if is_exact(t, a, b, costs):
+        answer = dense.solve(a, b, costs.M, max_iter, start)
+        t, is_exact = certified(a, b, costs, answer, "simplex")
+        if is_exact:
             return t
     return None
 
@@ -258,13 +260,9 @@ def _solve_sparse(a: Any, b: Any, M: Any, max_iter: int | None) -> Transport:
         check_limit(max_iter)
     a, b, costs = problem.read_sparse(a, b, M)
     b = assignment.same_weight(a, b)
-    t = certified(a, b, costs, sparse.solve(a, b, costs, max_iter), "simplex")
-    if not is_exact(t, a, b, costs):
-        raise ConvergenceError(
-            f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
-            "weights: reduce rows and columns of `M` by what their costs have in common"
-        )
-    return t
+    answer = sparse.solve(a, b, costs, max_iter)
+    remedy = "reduce rows and columns of `M` by what their costs have in common"
+    return exact(a, b, costs, answer, "simplex", remedy)
 
 
 def _answer(scaled: Scaled, backend: Backend, limit: int | None, method: str) -> Answer:

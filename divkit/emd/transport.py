@@ -9,24 +9,24 @@ answer can be from the optimum, whoever computed it.
 from __future__ import annotations
 
 import math
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from divkit import _check
 from divkit.emd import problem, sparse_costs
+from divkit.emd.acceptance import LARGEST_ERROR
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.costs import Costs, MatrixCosts, largest_violation
+from divkit.emd.costs import Costs, MatrixCosts, violations
+from divkit.emd.measure import Carried, in_double_double, in_float64
+from divkit.emd.measure import total as total
 from divkit.emd.record import Transport as Transport
+from divkit.emd.tight_potentials import Slacks
 
 # Rounding in a potential that is a sum of some costs, relative to the largest.
 _ROUNDING = 4 * np.finfo(np.float64).eps
 # As much of the dual value is not worth looking for the better of two starts.
 _LITTLE = 16 * _ROUNDING
-# Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
-_MANY = 1 << 16
-_BLOCK = 1 << 7
 
 
 def certify(
@@ -151,15 +151,34 @@ def certificate(
     iterations: int | None,
 ) -> Transport:
     """Return `certify`'s answer for inputs that have been checked."""
-    # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
-    mass_exponent, cost_exponent = (int(np.frexp(x)[1]) for x in (a.sum(), costs.largest))
+    return judged(a, b, costs, plan, f, g, method=method, iterations=iterations)[0]
+
+
+def judged(
+    a: Vector,
+    b: Vector,
+    costs: Costs,
+    plan: Any,
+    f: Vector,
+    g: Vector,
+    *,
+    method: str,
+    iterations: int | None,
+    prove: bool = False,
+) -> tuple[Transport, bool]:
+    """Return `certify`'s answer, and whether all that separates it from an optimum is rounding.
+
+    With `prove`, potentials that leave more than that are replaced by those that follow from the
+    plan.
+    """
+    mass_exponent = int(np.frexp(a.sum())[1])
     entries = plan.tocoo()
     rows, columns = entries.coords
+    # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
     a, b, mass = (np.ldexp(x, -mass_exponent) for x in (a, b, entries.data))
-    f, g = feasible(a, b, costs, f, g)
-    violation = largest_violation(costs, f, g)
-
-    cost, unit_f, unit_g = (np.ldexp(x, -cost_exponent) for x in (costs.at(rows, columns), f, g))
+    f, g = _bounded(f, costs.largest), _bounded(g, costs.largest)
+    given, (f, g) = (f, g), feasible(a, b, costs, f, g)
+    cost = costs.at(rows, columns)
     row_error, column_error = marginal_error(rows, mass, a), marginal_error(columns, mass, b)
     wrong = [
         np.abs(row_error).max(),
@@ -167,27 +186,31 @@ def certificate(
         -mass.min(initial=0.0),
         mass.max(where=np.isinf(cost), initial=0.0),
     ]
-    value = gap = math.inf
-    if np.isfinite(cost).all():
-        value = total(mass * cost)
-        slack = mass * (cost - unit_f[rows] - unit_g[columns])
-        gap = total(slack, unit_f * row_error, unit_g * column_error)
-
-    def unscaled(value: float) -> float:
-        return float(np.ldexp(value, mass_exponent + cost_exponent))
-
-    return Transport(
-        value=unscaled(value),
-        dual_value=unscaled(total(a * unit_f, b * unit_g)),
-        gap=unscaled(gap),
-        primal_residual=float(max(wrong) / a.sum()),
-        dual_residual=violation / (costs.largest or 1.0),
+    carried = Carried(a, b, costs, rows, columns, mass, cost, row_error, column_error)
+    excess = violations(costs, f, g)
+    measure = in_float64(carried, f, g, excess)
+    unproven = measure.hidden or (prove and (measure.widened or not measure.exact))
+    if unproven and Slacks.known(costs):
+        measure = in_double_double(carried, *given)
+        excess = violations(costs, measure.f, measure.g)
+    value, dual_value, gap = (
+        float(np.ldexp(number, mass_exponent))
+        for number in (measure.value, measure.dual_value, measure.gap)
+    )
+    primal_residual = float(max(wrong) / a.sum())
+    t = Transport(
+        value=value,
+        dual_value=dual_value,
+        gap=gap,
+        primal_residual=primal_residual,
+        dual_residual=float(excess.max()) / (costs.largest or 1.0),
         method=method,
         iterations=iterations,
         shape=costs.shape,
         _plan=plan,
-        _potentials=(f, g),
+        _potentials=(measure.f, measure.g),
     )
+    return t, measure.exact and primal_residual <= LARGEST_ERROR
 
 
 def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[Vector, Vector]:
@@ -196,7 +219,6 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
     Where (g^c, g) is as good and as tight up to rounding, the second transform is spared, or half
     of it.
     """
-    f, g = _bounded(f, costs.largest), _bounded(g, costs.largest)
     from_g, from_f = map(_finite, costs.minima(_massive(f, a), _massive(g, b)))
     pair = from_g, g
     # How far g and f may be below f^c and above g^c. A second transform adds no more than this.
@@ -234,19 +256,6 @@ def marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
     of_fine = np.bincount(atoms, mass - coarse, weights.size)
     error: Vector = (of_coarse - weights) + of_fine
     return error
-
-
-def total(*terms: Vector) -> float:
-    """Return the sum of all terms, exactly rounded where they are not very many."""
-    return math.fsum(chain.from_iterable(map(_in_blocks, terms)))
-
-
-def _in_blocks(terms: Vector) -> list[float]:
-    """Return numbers with the same sum, not very many."""
-    if terms.size > _MANY:
-        terms = np.add.reduceat(terms, np.arange(0, terms.size, _BLOCK))
-    numbers: list[float] = terms.tolist()
-    return numbers
 
 
 def _massive(potential: Vector, weights: Vector) -> Vector:

@@ -4,7 +4,8 @@ A solver's answer is first made exact on the forest that carries its plan
 (`divkit.emd.backends.forest`). If the potentials still leave a gap, the problem with the reduced
 costs M − f − g has the same optimal plans, and its costs can be scaled up until the gap is as large
 as the costs were before: the solver meets its own tolerance again, on a scale that much finer
-(Gleixner, Steffy and Wolter 2016, "Iterative refinement for linear programming").
+(Gleixner, Steffy and Wolter 2016, "Iterative refinement for linear programming"). The potentials
+have 32 digits: reduced costs are as accurate as costs, however large what they are a difference of.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from divkit.emd import tight_potentials
+from divkit.emd.acceptance import LARGEST_ERROR
 from divkit.emd.answer import (
     Answer,
     Backend,
@@ -24,89 +27,98 @@ from divkit.emd.answer import (
 )
 from divkit.emd.backends import forest
 from divkit.emd.costs import MatrixCosts
-from divkit.emd.transport import feasible
+from divkit.emd.double_double import DoubleDouble, reduced
+from divkit.emd.tight_potentials import Slacks
 
-# What is accepted: a gap that is small against the cost of the plan, or that is the rounding of
-# potentials much larger than it; and the largest error in a weight against the mass.
-LARGEST_GAP = 1e-11
-LARGEST_ROUNDING = 1e-14
-LARGEST_ERROR = 1e-12
 # What is aimed at, as long as rounds at least halve the gap.
 GAP = 1e-15
-ROUNDS = 30
+ROUNDS = 60
 
 
 def refine(
     a: Vector, b: Vector, M: Matrix, backend: Backend, limit: int | None, method: str
 ) -> Answer:
-    """Return an optimal answer to a scaled problem, by as many solves as it takes.
+    """Return the best answer to a problem that solves on finer and finer scales lead to.
+
+    Whether it is optimal, its certificate tells.
 
     Raises
     ------
     ConvergenceError
-        If the iterations run out, or the gap or the error in the marginals stays too large.
+        If the iterations run out, or the error in the marginals stays too large.
     """
-    f, g = np.zeros(a.size), np.zeros(b.size)
-    reduced, unit = M, 1.0
+    base = f, g = _least(M)
+    costs = reduced(M, f[:, None], g)
+    unit = _power_of_two(np.max(costs, where=np.isfinite(costs), initial=0.0))
     best: _Exact | None = None
     iterations: int | None = 0
     for _ in range(ROUNDS):
-        answer = backend(a, b, reduced, limit)
+        # Where nothing is left of the costs, a solver's noise still has to be small against them.
+        scaled = np.minimum(np.maximum(costs, 0.0), unit) / (unit or 1.0)
+        scaled[np.isinf(M)] = np.inf
+        answer = backend(a, b, scaled, limit)
         if iterations is not None:
             iterations = None if answer.iterations is None else iterations + answer.iterations
-        now = _exact(a, b, M, answer._replace(f=f + unit * answer.f, g=g + unit * answer.g))
-        if best is not None and now.badness > best.badness / 2:
-            break
-        best = now
-        f, g = now.f, now.g
-        if now.gap <= GAP * now.cost or now.slack == 0:
+        now = _exact(a, b, M, answer, f.plus(unit * answer.f), g.plus(unit * answer.g))
+        improved = best is None or now.badness <= best.badness / 2
+        if best is None or now.badness < best.badness:
+            best = now
+        if best.gap <= GAP * best.cost or best.slack == 0:
             break
         # No optimal plan uses an arc whose reduced cost is above this: the cycle that it closes
         # saves at most min(n, m) times the largest slack of the plan at hand.
-        finest = 2.0 ** math.ceil(math.log2(2 * min(M.shape) * now.slack))
-        if finest >= unit:
+        f, g, slack = min((*base, now.slack_of(M, *base)), (best.f, best.g, best.slack), key=_last)
+        finest = _power_of_two(2 * min(M.shape) * slack)
+        if finest >= unit and not improved:
             break
-        unit = finest
-        reduced = np.clip(M - f[:, None] - g, 0.0, unit) / unit
-        reduced[np.isinf(M)] = np.inf
+        unit = min(unit, finest)
+        costs = reduced(M, f[:, None], g)
     assert best is not None
-    if best.error > LARGEST_ERROR or best.gap > max(
-        LARGEST_GAP * best.cost, LARGEST_ROUNDING * best.size
-    ):
-        gap = best.gap / (best.size or 1.0)
+    if best.error > LARGEST_ERROR:
         raise ConvergenceError(
-            f"{method} left a gap of {gap:.1e} and an error of {best.error:.1e} in the weights, "
-            f"both relative, where {LARGEST_GAP:.0e} and {LARGEST_ERROR:.0e} are accepted: "
-            "try another method, for example 'highs'"
+            f"{method} left a gap of {best.gap:.1e} and an error of {best.error:.1e} in the "
+            f"weights, for a mass near 1, where {LARGEST_ERROR:.0e} is accepted: try another "
+            "method, for example 'highs'"
         )
-    return Answer(best.rows, best.columns, best.mass, best.f, best.g, iterations)
+    return Answer(best.rows, best.columns, best.mass, best.f.high, best.g.high, iterations)
 
 
 class _Exact(NamedTuple):
-    """A plan on a forest, conjugate potentials, and what is wrong with them."""
+    """A plan on a forest, feasible potentials, and what is wrong with them."""
 
     rows: Indices
     columns: Indices
     mass: Vector
-    f: Vector
-    g: Vector
+    f: DoubleDouble
+    g: DoubleDouble
     gap: float
-    cost: float  # ⟨M, π⟩
-    size: float  # of the terms whose difference the gap is: cost and potentials
+    cost: float  # ⟨|M|, π⟩
     slack: float  # the largest reduced cost that carries mass
     error: float  # the largest error in a weight, of a mass near 1
+
+    def slack_of(self, M: Matrix, f: DoubleDouble, g: DoubleDouble) -> float:
+        """Return the largest reduced cost that carries mass, for other potentials."""
+        rows, columns = self.rows, self.columns
+        slack = reduced(M[rows, columns], f[rows], g[columns])
+        return float(slack.max(initial=0.0))
 
     @property
     def badness(self) -> float:
         return max(self.gap, 0.0) if self.error <= LARGEST_ERROR else math.inf
 
 
-def _exact(a: Vector, b: Vector, M: Matrix, answer: Answer) -> _Exact:
+def _exact(
+    a: Vector, b: Vector, M: Matrix, answer: Answer, f: DoubleDouble, g: DoubleDouble
+) -> _Exact:
     found = forest.spanning(a, b, M, answer)
     rows, columns = found.rows, found.columns
-    tight, _ = forest.potentials(M, found, answer.f, answer.g)
-    f, g = feasible(a, b, MatrixCosts(M), tight, answer.g)
-    slack = M[rows, columns] - f[rows] - g[columns]
+    every = np.arange(a.size), np.arange(b.size)
+    slacks = Slacks(MatrixCosts(M), *every)
+    negligible = GAP * math.fsum(found.mass * np.abs(M[rows, columns]))
+    pair = tight_potentials.tight(slacks, rows, columns, f.high, g.high, negligible)
+    if pair is None:
+        pair = tight_potentials.conjugate(slacks, a, b, f, g)
+    f, g = slacks.feasible(*pair)
 
     def error(mass: Vector) -> float:
         of_rows = np.bincount(rows, mass, a.size) - a
@@ -115,18 +127,40 @@ def _exact(a: Vector, b: Vector, M: Matrix, answer: Answer) -> _Exact:
 
     recomputed = np.maximum(forest.flows(a, b, found), 0.0)
     mass = min(recomputed, found.mass, key=error)
+    left = error(mass)
     carried = mass > 0
-    cost = mass * M[rows, columns]
-    potentials = mass * (np.abs(f[rows]) + np.abs(g[columns]))
+    rows, columns, mass = rows[carried], columns[carried], mass[carried]
+    slack = reduced(M[rows, columns], f[rows], g[columns])
     return _Exact(
-        rows[carried],
-        columns[carried],
-        mass[carried],
+        rows,
+        columns,
+        mass,
         f,
         g,
         gap=math.fsum(mass * slack),
-        cost=math.fsum(cost),
-        size=math.fsum([*cost, *potentials]),
-        slack=float(slack.max(where=carried, initial=0.0)),
-        error=error(mass),
+        cost=math.fsum(mass * np.abs(M[rows, columns])),
+        slack=float(slack.max(initial=0.0)),
+        error=left,
     )
+
+
+def _last(parts: tuple[DoubleDouble, DoubleDouble, float]) -> float:
+    return parts[-1]
+
+
+def _least(M: Matrix) -> tuple[DoubleDouble, DoubleDouble]:
+    """Return what rows and columns of costs have in common."""
+    of_rows = _finite_minimum(M, axis=1)
+    f, none = DoubleDouble.of(of_rows), DoubleDouble.of(np.zeros(M.shape[1]))
+    return f, DoubleDouble.of(_finite_minimum(reduced(M, f[:, None], none), axis=0))
+
+
+def _finite_minimum(cost: Matrix, axis: int) -> Vector:
+    minimum = np.min(cost, axis=axis)
+    return np.where(np.isfinite(minimum), minimum, 0.0)
+
+
+def _power_of_two(x: float) -> float:
+    """Return the least power of two that is not below x, 0 for 0."""
+    fraction, exponent = np.frexp(x)
+    return float(np.ldexp(1.0, int(exponent) - (fraction == 0.5))) if x > 0 else 0.0

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from divkit.emd.acceptance import FINE_ROUNDING, LARGEST_ERROR, is_rounding
 from divkit.emd.answer import ConvergenceError, Indices, Vector
-from divkit.emd.exact import is_rounding
+from divkit.emd.double_double import DoubleDouble, reduced
 from divkit.emd.flows import flow_paths, lipschitz
 from divkit.emd.flows.cheapest_flow import Network, Optimum, cheapest
 from divkit.emd.transport import Transport, marginal_error, total
@@ -56,7 +57,6 @@ def solve(
     ConvergenceError
         If the simplex method does not end, or its answer is not optimal to rounding.
     """
-    given = a, b
     # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
     mass_exponent, cost_exponent = int(np.frexp(a.sum())[1]), _middle_exponent(network.lengths)
     a, b = np.ldexp(a, -mass_exponent), np.ldexp(b, -mass_exponent)
@@ -65,15 +65,21 @@ def solve(
 
     optimum = cheapest(_supply(a, b, component), network, mass)
     f, rounded = _potential(a, b, network, component, optimum.potential)
+    fine = f
+    f = fine.high
     nodes = np.arange(a.size)
     error = marginal_error(
         np.concatenate([optimum.tails, optimum.heads, nodes]),
         np.concatenate([optimum.mass, -optimum.mass, b]),
         a,
     )
-    slack = optimum.lengths - (f[optimum.tails] - f[optimum.heads])
-    gap = total(optimum.mass * slack, f * error)
-    dual_value = total(a * f, -b * f)
+    back = DoubleDouble(-fine.high, -fine.low)
+    reduced_lengths = reduced(optimum.lengths, fine[optimum.tails], back[optimum.heads])
+    slack, fault = total(optimum.mass * reduced_lengths), total(f * error, fine.low * error)
+    paid = total(optimum.mass * optimum.lengths)
+    size = paid + total(a * np.abs(f), b * np.abs(f))
+    slack += FINE_ROUNDING * size
+    gap = slack + fault
     distance = _range(f, component) if largest is None else np.ldexp(largest, -cost_exponent)
     f = np.ldexp(f, cost_exponent)
 
@@ -81,8 +87,8 @@ def solve(
         return float(np.ldexp(value, mass_exponent + cost_exponent))
 
     t = Transport(
-        value=unscaled(total(optimum.mass * optimum.lengths)),
-        dual_value=unscaled(dual_value),
+        value=unscaled(paid),
+        dual_value=unscaled(paid - gap),
         gap=unscaled(gap),
         primal_residual=float(np.abs(error).max() / mass),
         dual_residual=float(rounded / (distance or 1.0)),
@@ -92,7 +98,7 @@ def solve(
         _plan=partial(_plan, a, b, optimum, mass_exponent),
         _potentials=(f, -f),
     )
-    if not is_rounding(t, *given, t.value):
+    if not (is_rounding(slack, fault, paid, size) and t.primal_residual <= LARGEST_ERROR):
         raise ConvergenceError(
             f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
             "weights: the lengths differ by more than float64 can tell"
@@ -121,8 +127,8 @@ def _supply(a: Vector, b: Vector, component: Indices) -> Vector:
 
 def _potential(
     a: Vector, b: Vector, network: Network, component: Indices, potential: Vector
-) -> tuple[Vector, float]:
-    """Return a potential with f_v − f_w ≤ d(v, w), and by how much rounding may violate that.
+) -> tuple[DoubleDouble, float]:
+    """Return a potential with f_v − f_w ≤ d(v, w), and by how much its `high` may violate that.
 
     It is shifted so that Σ a f = −Σ b f in each component.
     """
@@ -139,8 +145,8 @@ def _potential(
     )
     unit = np.ldexp(1.0, int(np.frexp(np.abs(high).max())[1]) - _DIGITS)
     shift = (np.rint(shift / unit) * unit)[component]
-    f = high + (shift + low)
-    return f, 2 * float(np.abs((high - f) + shift + low).max())
+    f = DoubleDouble(high, low).plus(shift)
+    return f, 2 * float(np.abs(f.low).max())
 
 
 def _range(f: Vector, component: Indices) -> float:

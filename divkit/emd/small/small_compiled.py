@@ -9,6 +9,7 @@ from numba import njit, types
 from numba.extending import overload, register_jitable
 
 import divkit.emd.simplex.pivots  # noqa: F401  (where pivots are made known to the compiler)
+from divkit.emd import acceptance
 from divkit.emd.lesser import lesser
 from divkit.emd.simplex.tree import NODE
 from divkit.emd.small import complete, rows, small_problem
@@ -159,7 +160,7 @@ def _state(nodes):
 
 # --- problems ---
 
-for _module in (complete, small_problem):
+for _module in (acceptance, complete, small_problem):
     for _, _function in getmembers(_module, isfunction):
         if _function.__module__ == _module.__name__ and _function is not complete.state:
             register_jitable(**_OPTIONS)(_function)

@@ -11,8 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any, NamedTuple
 
-from divkit.emd.backends.refine import LARGEST_ERROR, LARGEST_ROUNDING
-from divkit.emd.exact import SMALLEST_GAP
+from divkit.emd.acceptance import HARMLESS, LARGEST_ERROR, NEGLIGIBLE, ROUNDING, is_rounding
 from divkit.emd.small import complete, rows
 
 # What becomes of a problem.
@@ -173,12 +172,18 @@ def _mass(weights: Any) -> float:
 def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Found) -> bool:
     """Complete the potentials, note what is wrong with the answer; return if it is exact."""
     violation = _conjugate(given, a, b, total, found)
-    error, cost, size = _measure(given, a, b, found)
+    error, slack, paid, size = _measure(given, a, b, found)
     numbers = found.numbers
     numbers[PRIMAL_RESIDUAL] = error / total
     numbers[DUAL_RESIDUAL] = violation / largest if largest > 0.0 else violation
-    allowed = max(SMALLEST_GAP * cost, LARGEST_ROUNDING * size)
-    return numbers[GAP] <= allowed and error <= LARGEST_ERROR * total
+    fault = numbers[GAP] - slack
+    rounding = ROUNDING * size
+    if rounding > NEGLIGIBLE * paid:
+        slack += rounding
+        numbers[GAP] += rounding
+        numbers[DUAL_VALUE] = numbers[VALUE] - numbers[GAP]
+    known = rounding <= HARMLESS * paid and error <= LARGEST_ERROR * total
+    return known and is_rounding(slack, fault, paid, size)
 
 
 def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> float:
@@ -210,8 +215,8 @@ def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> float:
     return violation
 
 
-def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, float]:
-    """Note the values and the gap; return the largest error in a weight, and two sizes.
+def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, float, float]:
+    """Note the values and the gap; return the largest error in a weight, the slack, and two sizes.
 
     These are the cost of the plan if no cost were negative, and that of all terms of the gap.
     """
@@ -231,6 +236,7 @@ def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, fl
         cost += mass * abs(given[i][j])
         surplus[i], lower[i] = _add(surplus[i], lower[i], mass)
         surplus[n + j], lower[n + j] = _add(surplus[n + j], lower[n + j], mass)
+    slack = gap + gap_low
     dual = dual_low = error = 0.0
     size = cost
     for node in range(n + m):
@@ -243,7 +249,7 @@ def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, fl
     numbers[VALUE] = value + value_low
     numbers[DUAL_VALUE] = dual + dual_low
     numbers[GAP] = gap + gap_low
-    return error, cost, size
+    return error, slack, cost, size
 
 
 def _finite(potential: float) -> float:

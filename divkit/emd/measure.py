@@ -1,0 +1,213 @@
+"""How far a plan and potentials are from each other, and whether that is rounding.
+
+The gap is the sum of the slack on the plan's arcs, Σ π_ij (M_ij − f_i − g_j), and of what the
+faults of its marginals are worth. In float64 it is known up to a few roundings of all its terms.
+Where these are nothing against the cost of the plan, that is all there is to it. Where they are
+not, because potentials are much larger than the costs that are paid, the gap includes them; and
+where they would hide whether the plan is optimal, everything is measured in 32 digits.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from divkit.emd import tight_potentials
+from divkit.emd.acceptance import (
+    FINE_ROUNDING,
+    HARMLESS,
+    NEGLIGIBLE,
+    OF_SIZE,
+    ROUNDING,
+    is_rounding,
+)
+from divkit.emd.answer import Indices, Vector
+from divkit.emd.costs import Costs
+from divkit.emd.double_double import DoubleDouble, reduced
+from divkit.emd.tight_potentials import Slacks
+
+# Atoms up to which it takes no time to start from nothing.
+_FEW = 1 << 8
+# Pairs that tell how large costs are.
+_SAMPLE = 1 << 10
+# Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
+_MANY = 1 << 16
+_BLOCK = 1 << 7
+
+
+class Carried(NamedTuple):
+    """A problem and a plan for it, by the pairs that carry mass; the mass of all is about 1."""
+
+    a: Vector
+    b: Vector
+    costs: Costs
+    rows: Indices
+    columns: Indices
+    mass: Vector
+    cost: Vector  # of these pairs
+    row_error: Vector  # what the plan gives to each source more than its weight
+    column_error: Vector
+
+
+class Measure(NamedTuple):
+    """What separates a plan and potentials from an optimum, for a mass of about 1."""
+
+    f: Vector
+    g: Vector
+    value: float
+    dual_value: float
+    gap: float
+    exact: bool  # whether that is rounding
+    widened: bool  # whether the gap includes roundings that are worth a word
+    hidden: bool  # whether these might hide that the plan is not optimal
+
+
+def in_float64(plan: Carried, f: Vector, g: Vector, excess: Vector) -> Measure:
+    """Measure a plan and potentials; lowered by `excess`, f is feasible up to a rounding."""
+    a, b, rows, columns, mass = plan.a, plan.b, plan.rows, plan.columns, plan.mass
+    # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
+    exponent = _exponent(plan.cost, f, g)
+    cost, unit_f, unit_g = (np.ldexp(x, -exponent) for x in (plan.cost, f, g))
+    dual_value = total(a * unit_f, b * unit_g)
+    size = total(a * np.abs(unit_f), b * np.abs(unit_g))
+    unfeasible = total(a * np.ldexp(excess, -exponent))
+    if not np.isfinite(cost).all():
+        lower = dual_value - ROUNDING * size - unfeasible
+        return Measure(f, g, math.inf, _scaled(lower, exponent), math.inf, False, False, False)
+    value, paid = total(mass * cost), total(mass * np.abs(cost))
+    slack = total(mass * (cost - unit_f[rows] - unit_g[columns]))
+    fault = total(unit_f * plan.row_error, unit_g * plan.column_error)
+    size += paid
+    rounding = ROUNDING * size + unfeasible
+    gap = slack + fault
+    widened = rounding > NEGLIGIBLE * paid
+    if widened:
+        slack, gap = slack + rounding, gap + rounding
+        dual_value = value - gap
+    hidden = rounding > HARMLESS * paid
+    exact = is_rounding(slack, fault, paid, size)
+    if hidden and not Slacks.known(plan.costs):
+        exact = slack <= OF_SIZE * max(paid, _scaled(_typical(plan.costs), -exponent))
+    value, dual_value, gap = (_scaled(x, exponent) for x in (value, dual_value, gap))
+    return Measure(f, g, value, dual_value, gap, exact, widened, hidden)
+
+
+def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
+    """Measure a plan with potentials that prove it optimal, or with those given, made feasible.
+
+    Parameters
+    ----------
+    plan : Carried
+        The plan; `Slacks.known` holds for its costs.
+    f, g : array
+        Potentials, right or wrong.
+    """
+    sources, sinks = np.flatnonzero(plan.a), np.flatnonzero(plan.b)
+    slacks = Slacks(plan.costs, sources, sinks)
+    given = f[sources], g[sinks]
+    row, column = _numbers(sources, f.size), _numbers(sinks, g.size)
+    rows, columns = row[plan.rows], column[plan.columns]
+    inside = (rows >= 0) & (columns >= 0) & (plan.mass > 0) & np.isfinite(plan.cost)
+    arcs = rows[inside], columns[inside]
+
+    def measured(pair: tuple[DoubleDouble, DoubleDouble]) -> Measure:
+        return _measured(plan, *_completed(plan, sources, sinks, *slacks.feasible(*pair)))
+
+    # From 0 on no potential exceeds the largest cost that is paid by more than a factor n + m; from
+    # those given fewer steps lead to the end.
+    negligible = NEGLIGIBLE / 16 * total(plan.mass[inside] * np.abs(plan.cost[inside]))
+    starts = [(np.zeros(sources.size), np.zeros(sinks.size)), given]
+    if min(sources.size, sinks.size) > _FEW:
+        starts.reverse()
+    best = None
+    for start in starts:
+        pair = tight_potentials.tight(slacks, *arcs, *start, negligible)
+        if pair is None:
+            break
+        now = measured(pair)
+        best = now if best is None or now.gap < best.gap else best
+        if not best.hidden:
+            return best
+    extended = map(DoubleDouble.of, given)
+    now = measured(tight_potentials.conjugate(slacks, plan.a[sources], plan.b[sinks], *extended))
+    return now if best is None or now.gap < best.gap else best
+
+
+def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
+    """Measure a plan and feasible potentials in 32 digits."""
+    a, b, mass = plan.a, plan.b, plan.mass
+    size = total(a * np.abs(f.high), b * np.abs(g.high))
+    if not np.isfinite(plan.cost).all():
+        lower = total(a * f.high, b * g.high, a * f.low, b * g.low) - FINE_ROUNDING * size
+        return Measure(f.high, g.high, math.inf, lower, math.inf, False, False, False)
+    value, paid = total(mass * plan.cost), total(mass * np.abs(plan.cost))
+    slack = total(mass * reduced(plan.cost, f[plan.rows], g[plan.columns]))
+    fault = total(*(part * plan.row_error for part in f), *(part * plan.column_error for part in g))
+    size += paid
+    slack += FINE_ROUNDING * size
+    gap = slack + fault
+    exact = is_rounding(slack, fault, paid, size)
+    return Measure(f.high, g.high, value, value - gap, gap, exact, False, not exact)
+
+
+def _completed(
+    plan: Carried, sources: Indices, sinks: Indices, f: DoubleDouble, g: DoubleDouble
+) -> tuple[DoubleDouble, DoubleDouble]:
+    """Return potentials of all atoms, both sides of which contribute the same."""
+    a, b = plan.a, plan.b
+    shift = (total(b[sinks] * g.high) - total(a[sources] * f.high)) / (2 * float(a.sum()))
+    f, g = f.plus(np.asarray(shift)), g.plus(np.asarray(-shift))
+    n, m = plan.costs.shape
+    all_f, all_g = DoubleDouble(*np.zeros((2, n))), DoubleDouble(*np.zeros((2, m)))
+    for whole, part, atoms in ((all_f, f, sources), (all_g, g, sinks)):
+        whole.high[atoms], whole.low[atoms] = part
+    # Atoms without mass get the largest feasible potential; where no pair is, any number is.
+    if sources.size < n:
+        least = plan.costs.row_minima(np.where(b > 0, all_g.high, -np.inf))
+        all_f.high[a == 0] = np.where(np.isfinite(least), least, 0.0)[a == 0]
+    if sinks.size < m:
+        least = plan.costs.column_minima(all_f.high)
+        all_g.high[b == 0] = np.where(np.isfinite(least), least, 0.0)[b == 0]
+    return all_f, all_g
+
+
+def _typical(costs: Costs) -> float:
+    """Return the median of some costs."""
+    n, m = costs.shape
+    some = np.arange(_SAMPLE)
+    cost = np.abs(costs.at(some * n // _SAMPLE, (some * 7919) % _SAMPLE * m // _SAMPLE))
+    finite = cost[np.isfinite(cost)]
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def total(*terms: Vector) -> float:
+    """Return the sum of all terms, exactly rounded where they are not very many."""
+    return math.fsum(chain.from_iterable(map(_in_blocks, terms)))
+
+
+def _in_blocks(terms: Vector) -> list[float]:
+    """Return numbers with the same sum, not very many."""
+    if terms.size > _MANY:
+        terms = np.add.reduceat(terms, np.arange(0, terms.size, _BLOCK))
+    numbers: list[float] = terms.tolist()
+    return numbers
+
+
+def _exponent(*numbers: Vector) -> int:
+    """Return the binary exponent of the largest finite number."""
+    largest = (np.max(np.abs(x), where=np.isfinite(x), initial=0.0) for x in numbers)
+    return int(np.frexp(max(largest))[1])
+
+
+def _scaled(number: float, exponent: int) -> float:
+    return float(np.ldexp(number, exponent))
+
+
+def _numbers(atoms: Indices, size: int) -> Indices:
+    """Return the place of every atom among `atoms`, −1 where it has none."""
+    number = np.full(size, -1)
+    number[atoms] = np.arange(atoms.size)
+    return number
