@@ -33,6 +33,10 @@ class DoubleDouble(NamedTuple):
         """Return some of the numbers."""
         return DoubleDouble(self.high[index], self.low[index])
 
+    def __neg__(self) -> DoubleDouble:
+        """Return the numbers with the other sign."""
+        return DoubleDouble(-self.high, -self.low)
+
     def plus(self, x: Floats) -> DoubleDouble:
         """Return the sums with floats."""
         total, error = two_sum(self.high, x)

@@ -20,8 +20,8 @@ from divkit.emd.costs import Costs, MatrixCosts, tiles
 from divkit.emd.double_double import DoubleDouble, reduced
 from divkit.emd.sparse_costs import SparseCosts
 
-# Pairs of atoms up to which all are looked at, some ten times.
-MOST_PAIRS = 1 << 26
+# Pairs of atoms up to which all are looked at, some ten times: in a matrix, and of other costs.
+_MOST_PAIRS, _MOST_COMPUTED = 1 << 26, 1 << 22
 _EPS = float(np.finfo(np.float64).eps)
 # What is left of potentials of this size when their sums and costs cancel, at most.
 _SMALLEST = 2.0**-90
@@ -55,7 +55,8 @@ class Slacks:
     @staticmethod
     def known(costs: Costs) -> bool:
         """Return whether the costs are few enough to look at all."""
-        return isinstance(costs, SparseCosts) or costs.shape[0] * costs.shape[1] <= MOST_PAIRS
+        most = _MOST_PAIRS if isinstance(costs, MatrixCosts) else _MOST_COMPUTED
+        return costs.shape[0] * costs.shape[1] <= most
 
     def at(self, rows: Indices, columns: Indices) -> Vector:
         """Return the costs of single pairs."""
@@ -98,14 +99,20 @@ class Slacks:
             slack = reduced(cost, f[rows], g[columns], below=below)
             np.minimum.at(least, (of_rows[rows], of_columns[columns]), slack)
             return least
-        order = np.argsort(of_columns, kind="stable")
-        sinks, in_order = self._sinks[order], g[order]
-        group, starts = np.unique(of_columns[order], return_index=True)
-        for rows in tiles(0, of_rows.size, sinks.size):
-            cost = _block(self._costs, self._sources[rows], sinks)
-            slack = reduced(cost, f[rows][:, None], in_order, below=below)
-            of_groups = np.minimum.reduceat(slack, starts, axis=1)
-            np.minimum.at(least, (of_rows[rows, None], group), of_groups)
+        # In the order of their groups, so that the members of each are a stretch.
+        by_row, by_column = (np.argsort(x, kind="stable") for x in (of_rows, of_columns))
+        sources, sinks = self._sources[by_row], self._sinks[by_column]
+        f, g, of_rows = f[by_row], g[by_column], of_rows[by_row]
+        columns, column_starts = np.unique(of_columns[by_column], return_index=True)
+        for tile in tiles(0, sources.size, sinks.size):
+            slack = reduced(
+                _block(self._costs, sources[tile], sinks), f[tile][:, None], g, below=below
+            )
+            rows, row_starts = np.unique(of_rows[tile], return_index=True)
+            slack = np.minimum.reduceat(slack, row_starts, axis=0)
+            slack = np.minimum.reduceat(slack, column_starts, axis=1)
+            place = np.ix_(rows, columns)
+            least[place] = np.minimum(least[place], slack)
         return least
 
 

@@ -189,8 +189,8 @@ def judged(
     carried = Carried(a, b, costs, rows, columns, mass, cost, row_error, column_error)
     excess = violations(costs, f, g)
     measure = in_float64(carried, f, g, excess)
-    unproven = measure.hidden or (prove and (measure.widened or not measure.exact))
-    if unproven and Slacks.known(costs):
+    unproven = not measure.exact and (measure.hidden or prove)
+    if (unproven or (prove and measure.widened and not measure.hidden)) and Slacks.known(costs):
         measure = in_double_double(carried, *given)
         excess = violations(costs, measure.f, measure.g)
     value, dual_value, gap = (

@@ -73,8 +73,7 @@ def solve(
         np.concatenate([optimum.mass, -optimum.mass, b]),
         a,
     )
-    back = DoubleDouble(-fine.high, -fine.low)
-    reduced_lengths = reduced(optimum.lengths, fine[optimum.tails], back[optimum.heads])
+    reduced_lengths = reduced(optimum.lengths, fine[optimum.tails], -fine[optimum.heads])
     slack, fault = total(optimum.mass * reduced_lengths), total(f * error, fine.low * error)
     paid = total(optimum.mass * optimum.lengths)
     size = paid + total(a * np.abs(f), b * np.abs(f))
@@ -126,14 +125,14 @@ def _supply(a: Vector, b: Vector, component: Indices) -> Vector:
 
 
 def _potential(
-    a: Vector, b: Vector, network: Network, component: Indices, potential: Vector
+    a: Vector, b: Vector, network: Network, component: Indices, potential: DoubleDouble
 ) -> tuple[DoubleDouble, float]:
     """Return a potential with f_v − f_w ≤ d(v, w), and by how much its `high` may violate that.
 
     It is shifted so that Σ a f = −Σ b f in each component.
     """
-    high, low = potential.copy(), np.zeros_like(potential)
-    order = np.argsort(potential, kind="stable")
+    high, low = potential.high.copy(), potential.low.copy()
+    order = np.argsort(high, kind="stable")
     lipschitz.lower(network.start, network.heads, network.lengths, order, high, low)
     of_nodes = a + b
     of_components = np.bincount(component, of_nodes)

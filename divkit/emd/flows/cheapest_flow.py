@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from divkit.emd.acceptance import HARMLESS
 from divkit.emd.answer import Indices, Mask, NoPlanError, Vector
+from divkit.emd.double_double import DoubleDouble
 from divkit.emd.flows import contraction
 from divkit.emd.simplex.simplex import NetworkSimplex
 from divkit.emd.transport import total
@@ -21,6 +23,8 @@ _FEW = 32
 # Arcs that are priced before one enters. In thread order those of neighbours are together, and the
 # pivots that a few of them make stay in the cache.
 _BLOCK = 48
+# How often reduced lengths take the place of lengths, at most.
+_REPRICED = 4
 # A graph that keeps more than this share of the nodes is not worth solving first.
 _COARSER = 0.9
 _ROUNDING = np.finfo(np.float64).eps
@@ -76,7 +80,7 @@ class Optimum(NamedTuple):
     heads: Indices
     mass: Vector
     lengths: Vector
-    potential: Vector
+    potential: DoubleDouble
     pivots: int
 
 
@@ -109,14 +113,22 @@ def cheapest(supply: Vector, network: Network, mass: float) -> Optimum:
             if optimum is None:
                 raise
             return optimum  # all that moves is rounding of the mass
-        pivots += before + simplex.pivots
         arcs, flow = _carrying(simplex, network)
         lengths = network.lengths[arcs]
+        for _ in range(_REPRICED):
+            # What counts as 0 may be much, for mass that goes along arcs much shorter than others.
+            if simplex.tolerance * mass <= HARMLESS * total(flow * lengths):
+                break
+            simplex.reprice()
+            simplex.run()
+            arcs, flow = _carrying(simplex, network)
+            lengths = network.lengths[arcs]
+        pivots += before + simplex.pivots
         # An arc on which the rounding of the mass would cost more than this whole flow carries
         # nothing. It is left out, lest potentials of its size drown those that matter.
         kept = network.lengths <= total(flow * lengths) / (_ROUNDING * mass)
         tails, heads = network.tails[arcs], network.heads[arcs]
-        optimum = Optimum(tails, heads, flow, lengths, simplex.potential, pivots)
+        optimum = Optimum(tails, heads, flow, lengths, simplex.fine_potential, pivots)
         if kept.all():
             return optimum
         network = network.only(kept)

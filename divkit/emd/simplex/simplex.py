@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.emd.answer import ConvergenceError, Indices, Mask, NoPlanError, Vector, limit_reached
+from divkit.emd.double_double import DoubleDouble, reduced
 from divkit.emd.simplex import tree
 from divkit.emd.simplex.pivots import PAUSED, UNBOUNDED, pivots
 
 # A reduced cost counts from this share of the largest potential in the tree: some roundings of
 # the sums that potentials are. Costs that no tree arc has do not matter, however large.
 TOLERANCE = 2.0**-47
+_FINE_TOLERANCE = 2.0**-98
 # Mass that the artificial arcs may carry, of the whole: the rounding of the supplies.
 ROUNDING = 1e-12
 # How much finer a tolerance is worth starting from another tree, and how often it is tried.
@@ -109,6 +111,9 @@ class NetworkSimplex:
         self._hung = np.append(potential, 0.0)
         self._label = np.arange(nodes + 1)
         self._potential = np.zeros(nodes + 1)
+        # What costs are reduced by, in the order in which the nodes were given.
+        self._base = DoubleDouble.of(np.zeros(nodes))
+        self._fine = 0.0
         self._tree = np.zeros(nodes + 1, tree.NODE)
         tree.hang(
             self._tree,
@@ -140,9 +145,14 @@ class NetworkSimplex:
     @property
     def potential(self) -> Vector:
         """The potentials π of the nodes; every tree arc is tight."""
+        return self.fine_potential.high
+
+    @property
+    def fine_potential(self) -> DoubleDouble:
+        """The potentials, with about 32 digits after `reprice`."""
         potential = np.empty(self.nodes + 1)
         potential[self._label] = self._potential
-        return potential[:-1]
+        return self._base.plus(potential[:-1])
 
     def add(self, tails: Indices, heads: Indices, costs: Vector) -> None:
         """Add arcs, which `run` or `place` may then use."""
@@ -150,6 +160,9 @@ class NetworkSimplex:
         number[self._label] = np.arange(self.nodes + 1)
         self._tail = np.concatenate([self._tail, number[tails]])
         self._head = np.concatenate([self._head, number[heads]])
+        base = self._base
+        if base.high.any():
+            costs = reduced(costs, base[tails], -base[heads])
         self._cost = np.concatenate([self._cost, costs])
 
     def place(self) -> Mask:
@@ -187,6 +200,23 @@ class NetworkSimplex:
                 raise NoPlanError
         self._drop_unplaced()
         self._pivot_to_optimum(placing=False)
+
+    def reprice(self) -> None:
+        """Reduce the costs by the potentials, which are 0 from then on; then `run` once more.
+
+        Costs far below the largest potential get back the digits that it has taken from them.
+        """
+        fine = DoubleDouble(*np.zeros((2, self.nodes + 1)))
+        tree.set_fine_potentials(self._tree, self._cost, self._hung, *fine)
+        self._cost = reduced(self._cost, fine[self._tail], -fine[self._head])
+        self._cost[self._tree["arc"][self._tree["arc"] != tree.ARTIFICIAL]] = 0.0
+        self._hung = np.zeros_like(self._hung)
+        self._fine = max(self._fine, _FINE_TOLERANCE * float(np.abs(fine.high).max()))
+        label = self._label[:-1]
+        high, low = np.empty(self.nodes), np.empty(self.nodes)
+        high[label], low[label] = fine.high[:-1], fine.low[:-1]
+        self._base = self._base.plus(high).plus(low)
+        self._set_potentials()
 
     def flow(self) -> Flow:
         """Return the flow, computed from the supplies and the tree once more.
@@ -277,7 +307,8 @@ class NetworkSimplex:
             # unplaced. No artificial arc leads from the root without mass, then.
             cost, hung = np.zeros_like(cost), np.where(self._tree["upward"], 1.0, 0.0)
         tree.set_potentials(self._tree, cost, hung, self._potential)
-        self.tolerance = 0.5 if placing else TOLERANCE * float(np.abs(self._potential).max())
+        rounding = max(TOLERANCE * float(np.abs(self._potential).max()), self._fine)
+        self.tolerance = 0.5 if placing else rounding
         return cost
 
     def _relabel(self) -> None:

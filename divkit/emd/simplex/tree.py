@@ -90,6 +90,28 @@ def set_potentials(tree, cost, hung, potential):
 
 
 @compiled
+def set_fine_potentials(tree, cost, hung, high, low):
+    """Do what `set_potentials` does, with potentials ``high + low`` of about 32 digits."""
+    root = np.uint32(tree.size - 1)
+    high[root] = low[root] = 0.0
+    node = tree[root].next
+    while node != root:
+        arc = tree[node].arc
+        if arc < 0:
+            high[node], low[node] = hung[node], 0.0
+        else:
+            above = tree[node].parent
+            step = cost[arc] if tree[node].upward else -cost[arc]
+            # The sum of three numbers as two, by the errors of its additions (Knuth).
+            total = high[above] + step
+            of_step = total - high[above]
+            rest = (high[above] - (total - of_step)) + (step - of_step) + low[above]
+            high[node] = total + rest
+            low[node] = rest - (high[node] - total)
+        node = tree[node].next
+
+
+@compiled
 def relabel(tree, tail, head, cost, hung, label):
     """Return all six with the nodes numbered along the thread and the arcs sorted by their tails.
 

@@ -15,10 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.emd.answer import Answer, Indices, NoPlanError, Vector, limit_reached
+from divkit.emd.costs import MatrixCosts
 from divkit.emd.exact import check_limit
 from divkit.emd.record import Transport
 from divkit.emd.small import single, small_problem
-from divkit.emd.small.small_problem import INEXACT, LIMIT, NUMBERS, SOLVED, STATUS, STUCK, Found
+from divkit.emd.small.small_problem import (
+    INEXACT,
+    LIMIT,
+    NUMBERS,
+    PIVOTS,
+    SOLVED,
+    STATUS,
+    STUCK,
+    Found,
+)
 
 # Pairs, and atoms of both sides, up to which looking at all pairs is quicker than choosing among
 # them.
@@ -81,7 +91,18 @@ def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | No
         if t is not None:
             return t
     found = _find(a, b, M, max_iter)
-    return transport(found, shape) if found.numbers[STATUS] == SOLVED else None
+    status = found.numbers[STATUS]
+    if status == SOLVED:
+        return transport(found, shape)
+    return _proven(a, b, M, found) if status == INEXACT else None
+
+
+def _proven(a: Vector, b: Vector, M: NDArray[Any], found: Found) -> Transport | None:
+    """Return the answer if it is exact although its potentials are not, None if it is not."""
+    from divkit.emd.exact import certified
+
+    t, is_exact = certified(a, b, MatrixCosts(M), _answer(found), "simplex", prove=True)
+    return t if is_exact else None
 
 
 def transport(found: Found, shape: tuple[int, int]) -> Transport:
@@ -112,12 +133,11 @@ def answer(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> A
         If the limit is reached.
     """
     found = _find(a, b, np.asarray(M, np.float64), limit)
-    status, *_, pivots, _ = _numbers(found)
+    status = found.numbers[STATUS]
     if status == STUCK:
         raise NoPlanError
     assert status in (SOLVED, INEXACT)
-    f, g = np.asarray(found.f), np.asarray(found.g)
-    return Answer(*_entries(found), f, g, int(pivots))
+    return _answer(found)
 
 
 def plan(found: Found, shape: tuple[int, int]) -> Any:
@@ -179,6 +199,11 @@ def _find(a: Vector, b: Vector, M: NDArray[Any], limit: int | None) -> Found:
     if found.numbers[STATUS] == LIMIT:
         raise limit_reached("the network simplex", limit)
     return found
+
+
+def _answer(found: Found) -> Answer:
+    f, g = np.asarray(found.f), np.asarray(found.g)
+    return Answer(*_entries(found), f, g, int(found.numbers[PIVOTS]))
 
 
 def _numbers(found: Found) -> list[float]:
