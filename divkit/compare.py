@@ -250,6 +250,7 @@ def compare_samples(
 
 def _histogram(name: str, x: _check.Array) -> _check.Array:
     """Return `x` as a vector or a matrix, of integers still if it came so: those are counts."""
+    _check.complete(name, x)
     x = np.asarray(x)
     if x.ndim not in (1, 2):
         raise ValueError(f"`{name}` must be a vector or a matrix of masses, got shape {x.shape}")

@@ -59,6 +59,8 @@ def histograms(
     >>> len(plot.histograms([0.5, 0.5], [0.25, 0.75]).axes)
     1
     """
+    _check.complete("p", p)
+    _check.complete("q", q)
     p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
     names = (_draw.verbatim(names[0]), _draw.verbatim(names[1]))
     if p.shape != q.shape or p.ndim not in (1, 2):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from divkit._check.costs import cost_matrix as cost_matrix
 from divkit._check.costs import largest_cost as largest_cost
 from divkit._check.costs import matrix as matrix
+from divkit._check.hidden import complete as complete
 from divkit._check.libraries import Array as Array
 from divkit._check.libraries import float_bits as float_bits
 from divkit._check.libraries import holds as holds

@@ -20,8 +20,8 @@ def namespace(*arrays: Array) -> Any:
         return np
     if any(isinstance(x, np.ndarray) for x in arrays):
         raise TypeError(
-            f"arrays must come from one library, got numpy and {library(foreign[0])}: "
-            "convert one of them first"
+            f"arrays must come from one library, got numpy and {library(foreign[0])}: convert one "
+            f"of them first, for example by {into_numpy('x', foreign[0])}"
         )
     if all(library(x) == "torch" for x in foreign):
         # Not through array_namespace, whose cache torch.compile cannot look into.
@@ -36,6 +36,7 @@ def namespace(*arrays: Array) -> Any:
         raise TypeError(
             "arrays must come from one library that follows the array API standard, got "
             + " and ".join(sorted({library(x) for x in foreign}))
+            + f": convert one of them first, for example by {into_numpy('x', foreign[0])}"
         ) from error
 
 
@@ -86,9 +87,11 @@ def float_bits(x: Array) -> int:
     dtype = getattr(x, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "fiu":
         return 8 * dtype.itemsize if dtype.kind == "f" else 0
-    dtype = str(dtype)
+    dtype = str(dtype).lower()  # tables spell their own types with capitals
+    if "float[pyarrow]" in dtype:
+        return 16 if "half" in dtype else 32
     if "float" not in dtype:
-        return 0
+        return 64 if "double[pyarrow]" in dtype else 0
     return 16 if "float16" in dtype else 32 if "float32" in dtype else 64
 
 
@@ -104,14 +107,30 @@ def rounding(*arrays: Array) -> float:
 def is_integer(x: Array) -> bool:
     """Return whether `x` holds integers, as counts do."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
-    return dtype.kind in "iu" if isinstance(dtype, np.dtype) else "int" in str(dtype)
+    return dtype.kind in "iu" if isinstance(dtype, np.dtype) else "int" in str(dtype).lower()
+
+
+def into_numpy(name: str, x: Array) -> str:
+    """Return the expression that makes a NumPy array of the entries of `x`, all of them."""
+    # Not numpy.asarray: of a sparse array it makes an object, of a masked Dask array its data.
+    known = {
+        "scipy": ".toarray()",
+        "torch": ".detach().cpu().numpy()",
+        "dask": ".compute()",
+        "cupy": ".get()",
+        "sparse": ".todense()",
+        "zarr": "[:]",
+        "h5py": "[:]",
+    }
+    method = known.get(library(x))
+    return f"`{name}{method}`" if method else f"`numpy.asarray({name})`"
 
 
 def is_plain(x: Array) -> bool:
     return (
         x is None
         or isinstance(x, (np.ndarray, np.generic, int, float, complex, list, tuple, str))
-        or (not hasattr(x, "dtype") or library(x) in ("pandas", "xarray"))
+        or (not hasattr(x, "dtype") or library(x) in ("pandas", "polars", "xarray"))
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from divkit._check.libraries import Array, holds, library, namespace, widest
+from divkit._check.hidden import complete
+from divkit._check.libraries import Array, holds, into_numpy, library, namespace, widest
 
 
 def real(name: str, x: Array, xp: Any, like: Array = None) -> Array:
@@ -17,8 +18,11 @@ def real(name: str, x: Array, xp: Any, like: Array = None) -> Array:
     ------
     TypeError
         If `x` is complex, boolean, ragged or not numeric.
+    ValueError
+        If entries are masked or missing.
     """
     if xp is np:
+        complete(name, x)
         try:
             array = np.asarray(x)
         except ValueError as error:
@@ -44,13 +48,16 @@ def numpy_array(name: str, x: Array, *, keep_single: bool = False) -> Array:
     ------
     TypeError
         If `x` is not a NumPy array or sequence, or not of real numbers.
+    ValueError
+        If entries are masked or missing.
     """
     if namespace(x) is not np:
         raise TypeError(
             f"`{name}` must be a NumPy array or a sequence of numbers, got {library(x)}: "
-            f"convert it first, for example `numpy.asarray({name})`"
+            f"convert it first, by {into_numpy(name, x)}"
         )
     if keep_single and getattr(x, "dtype", None) == np.float32:
+        complete(name, x)
         return np.asarray(x)
     return real(name, x, np)
 
@@ -154,6 +161,8 @@ def first_index(bad: Array, xp: Any) -> tuple[int, ...]:
 
 
 def wrong_kind(name: str, dtype: object) -> str:
+    remedy = f"{name}.real" if "complex" in str(dtype) else f"numpy.asarray({name}, float)"
     return (
-        f"`{name}` must be an array of real numbers, got dtype {dtype}: convert it to float first"
+        f"`{name}` must be an array of real numbers, got dtype {dtype}: convert it to float first, "
+        f"for example by `{remedy}`"
     )

@@ -139,13 +139,11 @@ def _histograms(a: Any, b: Any) -> tuple[Vector | None, Vector | None, tuple[int
 
 
 def _histogram(name: str, x: Any) -> Vector:
-    x = _check.real(name, x, _check.namespace(x))
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"`{name}` must be a NumPy array or a sequence, got {type(x).__name__}")
-    if x.size == 0 or x.ndim == 0:
-        raise ValueError(f"`{name}` must hold at least one cell, got shape {x.shape}")
-    _check.nonnegative(name, x, np)
-    return x
+    cells: Vector = _check.numpy_array(name, x)
+    if cells.size == 0 or cells.ndim == 0:
+        raise ValueError(f"`{name}` must hold at least one cell, got shape {cells.shape}")
+    _check.nonnegative(name, cells, np)
+    return cells
 
 
 def _widths(spacing: Any, shape: tuple[int, ...]) -> Vector:

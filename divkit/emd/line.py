@@ -154,9 +154,7 @@ def _many(
 
 
 def _points(name: str, x: Any) -> Vector:
-    x = _check.real(name, x, _check.namespace(x))
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"`{name}` must be a NumPy array or a sequence, got {type(x).__name__}")
+    x = _check.numpy_array(name, x)
     if x.ndim != 1 or x.size == 0:
         remedy = f": use `{name}.ravel()`" if x.size == max(x.shape, default=0) > 0 else ""
         raise ValueError(

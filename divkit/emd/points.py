@@ -127,12 +127,7 @@ def solve_points(
 
 
 def _points(name: str, x: Any) -> Matrix:
-    if _check.namespace(x) is not np:
-        raise TypeError(
-            f"`{name}` must be a NumPy array or a sequence of points: convert it first, for "
-            f"example `numpy.asarray({name})`"
-        )
-    x = _check.real(name, x, np)
+    x = _check.numpy_array(name, x)
     if x.ndim != 2 or 0 in x.shape:
         remedy = f": use `{name}[:, None]` for points on a line" if x.ndim == 1 and x.size else ""
         raise ValueError(

@@ -184,11 +184,6 @@ class Potential:
 
 
 def _read(name: str, x: Any) -> Any:
-    if _check.namespace(x) is not np:
-        raise TypeError(
-            f"`{name}` must be a NumPy array or a sequence of numbers: convert it first, for "
-            f"example `numpy.asarray({name})`"
-        )
-    x = _check.real(name, x, np)
+    x = _check.numpy_array(name, x)
     _check.finite(name, x, np)
     return x
