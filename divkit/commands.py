@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# What a user can mend: a file, an option, a problem that is too large.
+_MENDABLE = ValueError, TypeError, OSError, ArithmeticError, MemoryError, ConvergenceError
 out = Console()
 err = Console(stderr=True)
 
@@ -35,12 +37,17 @@ def run() -> int:
         return int(app(prog_name="divkit", standalone_mode=False) or 0)
     except typer.Abort:
         return 130  # as a shell reports an interrupt
+    except OSError as error:
+        # What a command reads and writes is answered for there: this is the output itself.
+        err.print(Text(f"divkit: the output cannot be written: {error.strerror}"), soft_wrap=True)
+        return 2
     except Exception as error:
         # The base class of usage errors is not public in every release of typer that is supported.
         if not hasattr(error, "format_message"):
             raise
         message = " ".join(str(error.format_message()).split()).rstrip(".")
-        err.print(Text(f"divkit: {message}; see `divkit --help`"), soft_wrap=True)
+        if message:  # there is none if nothing was asked for: then the help was printed
+            err.print(Text(f"divkit: {message}; see `divkit --help`"), soft_wrap=True)
         return 2
 
 
@@ -123,7 +130,8 @@ def verify(
         subjects = _subjects(names or [])
     results: dict[str, list[tuple[str, str | None]]] = {}
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=err, transient=True) as progress:
+    shown = err.is_terminal  # a bar in a pipe or a file is in the way
+    with Progress(*columns, console=err, transient=True, disable=not shown) as progress:
         task = progress.add_task("", total=sum(map(len, subjects.values())))
         for subject, identities in subjects.items():
             results[subject] = []
@@ -175,7 +183,13 @@ def train_gan(
 
     with _one_line({"data": "DATA", "objective": "--objective", "conditional": "--conditional"}):
         found = gan_demo.run(
-            data, objective, directory, conditional=conditional, steps=steps, seed=seed
+            data,
+            objective,
+            directory,
+            conditional=conditional,
+            steps=steps,
+            seed=seed,
+            progress=err.is_terminal,
         )
     out.print(tables.training(data, found))
     for picture in found.pictures:
@@ -187,12 +201,13 @@ def _one_line(renamed: dict[str, str]) -> Iterator[None]:
     """Turn what a user can mend into one line and exit 2, in the words of the command line."""
     try:
         yield
-    except (ValueError, TypeError, OSError, FloatingPointError, ConvergenceError) as error:
-        message = str(error)
+    except _MENDABLE as error:
+        message = str(error) or type(error).__name__
         if isinstance(error, OSError) and error.filename is not None:
             message = f"`{error.filename}` cannot be used: {error.strerror}"
         message = message.replace("`normalize=True`", "`--normalize`")
         for argument, file in renamed.items():
+            message = message.replace(f"got {argument}[", "got entry [")
             message = message.replace(f"`{argument}`", f"`{file}`")
         err.print(Text(f"divkit: {' '.join(message.split())}"), soft_wrap=True)
         raise typer.Exit(2) from None

@@ -14,6 +14,7 @@ from divkit.emd import Transport
 from divkit.fdiv import CATALOGUE, Divergence
 
 _LARGEST = 25_000_000  # entries of an array, 200 MB
+_FURTHEST = 1e300  # the cost between two points, which leaves room for sums
 
 Floats = NDArray[np.float64]
 
@@ -291,7 +292,13 @@ def _transport(a: Floats, b: Floats, x: Floats, y: Floats, metric: str) -> tuple
             "coarser bins or fewer points"
         )
     M = cdist(x, y, metric)
-    return emd.solve(a, b, M), float(M.max())
+    largest = float(M.max())
+    if not largest < _FURTHEST:
+        raise ValueError(
+            f"the cost between two points must stay below {_FURTHEST:g}, got up to {largest:g}: "
+            "rescale both samples"
+        )
+    return emd.solve(a, b, M), largest
 
 
 def _shared_bins(

@@ -42,6 +42,9 @@ def folder(tmp_path, monkeypatch):
     np.savez("pair.npz", p=P, q=Q)
     np.savetxt("p.csv", P[None], delimiter=",")
     np.savetxt("q.txt", Q)
+    np.save("far.npy", [-1.7e308, 1.7e308])
+    Path("gap.csv").write_text("0.4,,0.1\n0.5,0,0\n")
+    Path("cut.npy").write_bytes(Path("p.npy").read_bytes()[:-8])
     generator = np.random.default_rng(5)
     np.save("x.npy", generator.normal(size=(30, 2)))
     np.save("y.npy", generator.normal(1, size=(20, 2)))
@@ -166,6 +169,10 @@ BAD_COMPARISONS = [
     (["x.npy", "y.npy", "--samples", "--normalize"], "`--normalize` is for histograms"),
     (["x.npy", "p.npy", "--samples"], "same dimension, got 2 and 1"),
     (["nan.npy", "p.npy", "--samples"], "`nan.npy` must be finite"),
+    (["p.npy", "nan.npy"], "got entry [2] = nan"),
+    (["far.npy", "far.npy", "--samples"], "the cost between two points must stay below 1e+300"),
+    (["gap.csv", "gap.csv"], "`gap.csv` must hold numbers separated by commas, got none in line 1"),
+    (["cut.npy", "q.npy"], "`cut.npy` must hold the 32 bytes that its header promises"),
     (["p.npy", "q.npy", "--report", "no/such/out.html"], "`no/such/out.html` cannot be used"),
 ]
 
@@ -357,3 +364,35 @@ def test_a_wrong_use_is_one_line(monkeypatch, capsys, arguments, word):
     assert printed.err.startswith("divkit: ")
     assert printed.err.count("\n") == 1
     assert word in printed.err
+
+
+def test_the_bare_command_prints_its_help(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["divkit"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    printed = capsys.readouterr()
+    assert stop.value.code == 2
+    assert printed.err == ""
+    assert "Usage: divkit" in printed.out
+
+
+def test_a_bar_is_for_a_terminal(monkeypatch):
+    monkeypatch.setattr(testing, "divergence_checks", lambda D: [("zero", lambda n: None)])
+    assert run("verify", "kl").stderr == ""
+    asked = []
+    monkeypatch.setattr("divkit.gan_demo.run", lambda *args, **options: asked.append(options))
+    monkeypatch.setattr("divkit.tables.training", lambda data, found: "")
+    CliRunner().invoke(app, ["gan"])
+    assert asked[0]["progress"] is False
+
+
+def test_an_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
+    def full(**given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("divkit.commands.app", full)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    expected = "divkit: the output cannot be written: No space left on device\n"
+    assert capsys.readouterr().err == expected
