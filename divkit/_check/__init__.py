@@ -30,6 +30,7 @@ from divkit._check.numbers import at_least as at_least
 from divkit._check.numbers import atoms_last as atoms_last
 from divkit._check.numbers import axis_index as axis_index
 from divkit._check.numbers import broadcastable as broadcastable
+from divkit._check.numbers import distinct as distinct
 from divkit._check.numbers import finite as finite
 from divkit._check.numbers import nonnegative as nonnegative
 from divkit._check.numbers import not_nan as not_nan

@@ -8,7 +8,7 @@ import numpy as np
 
 from divkit._check.costs import LARGEST_EXPONENT
 from divkit._check.libraries import Array, holds
-from divkit._check.numbers import first, nonnegative, number, numpy_array, row
+from divkit._check.numbers import distinct, first, nonnegative, number, numpy_array, row
 
 
 def weights(name: str, x: Array, length: int, axis: str) -> Array:
@@ -74,9 +74,9 @@ def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
     apart = xp.abs(p_mass - q_mass) > tolerance * xp.where(p_mass > q_mass, p_mass, q_mass)
     if not holds(~apart, xp):
         both = xp.zeros_like(p_mass + q_mass)
-        p_first, q_first = (number(first(x + both, apart, xp)) for x in (p_mass, q_mass))
+        shown = distinct(*(number(first(x + both, apart, xp)) for x in (p_mass, q_mass)))
         raise ValueError(
-            f"`p` and `q` must have equal mass, got {p_first:.9g} and {q_first:.9g}"
+            f"`p` and `q` must have equal mass, got {shown[0]} and {shown[1]}"
             f"{row(apart, xp)}: pass `normalize=True` to divide each by its own"
         )
 
@@ -87,8 +87,8 @@ def equal_rows(p_mass: Array, q_mass: Array, tolerance: float) -> None:
     for i, j in ((p_mass.argmin(), q_mass.argmax()), (p_mass.argmax(), q_mass.argmin())):
         low, high = sorted((float(p_mass[i]), float(q_mass[j])))
         if high - low > tolerance * high:
+            of_p, of_q = distinct(p_mass[i], q_mass[j])
             raise ValueError(
-                f"`P` and `Q` must have rows of equal mass, got {float(p_mass[i]):.9g} in row {i} "
-                f"of P and {float(q_mass[j]):.9g} in row {j} of Q: pass `normalize=True` to divide "
-                "each by its own"
+                f"`P` and `Q` must have rows of equal mass, got {of_p} in row {i} of P and {of_q} "
+                f"in row {j} of Q: pass `normalize=True` to divide each by its own"
             )

@@ -146,6 +146,16 @@ def number(x: Array) -> float:
     return float(x.item() if hasattr(x, "item") else x)
 
 
+def distinct(x: float, y: float) -> tuple[str, str]:
+    """Return two numbers that are compared in as few digits as tell them apart."""
+    x, y = float(x), float(y)
+    for digits in (6, 9, 12):
+        shown = f"{x:.{digits}g}", f"{y:.{digits}g}"
+        if shown[0] != shown[1]:
+            return shown
+    return repr(x), repr(y)
+
+
 def first(x: Array, bad: Array, xp: Any) -> Array:
     return x[first_index(bad, xp)]
 

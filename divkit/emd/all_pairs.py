@@ -114,7 +114,7 @@ def pairwise(
     from joblib import Parallel, delayed, effective_n_jobs
 
     if max_iter is not None:
-        check_limit(max_iter)
+        max_iter = check_limit(max_iter)
     alone = Q is None
     M = _check.matrix("M", M).astype(np.float64, copy=False)
     largest = _check.largest_cost("M", M)
@@ -225,8 +225,8 @@ def _histograms(P: Any, Q: Any, shape: tuple[int, int], normalize: bool) -> tupl
         x = _check.numpy_array(name, given)
         if x.ndim != 2 or len(x) == 0 or x.shape[1] != bins:
             raise ValueError(
-                f"`{name}` must have shape (k, {bins}), a histogram per row with one weight per "
-                f"{axis} of `M`, got {x.shape}"
+                f"`{name}` must have shape (k, {bins}), k at least 1, a histogram per row with one "
+                f"weight per {axis} of `M`, got {x.shape}"
             )
         _check.nonnegative(name, x, np)
         mass = x.sum(axis=1)

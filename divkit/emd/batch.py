@@ -175,7 +175,7 @@ def solve_batch(a: Any, b: Any, M: Any, *, max_iter: int | None = None) -> Batch
            [0.  , 0.  ]])
     """
     if max_iter is not None:
-        check_limit(max_iter)
+        max_iter = check_limit(max_iter)
     M = _costs(M)
     n, m = M.shape[1:]
     source = None if a is None else _weights("a", a, n, "row")

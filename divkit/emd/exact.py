@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from divkit.emd.answer import Answer, ConvergenceError, Vector
 from divkit.emd.costs import Costs
 from divkit.emd.transport import Transport, judged
+
+# More iterations than anybody can wait for, and no more than 64 bits hold.
+_NO_LIMIT = 1 << 62
 
 
 def certified(
@@ -33,9 +38,18 @@ def exact(
     return t
 
 
-def check_limit(max_iter: object) -> None:
-    """Raise an error unless `max_iter` is a number of iterations."""
+def check_limit(max_iter: Any) -> int:
+    """Return `max_iter` as the loops count it, or raise an error if it is no number of iterations.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    ValueError
+        If it is less than 1.
+    """
     if isinstance(max_iter, bool) or not isinstance(max_iter, (int, np.integer)):
         raise TypeError(f"`max_iter` must be an integer or None, got {max_iter!r}")
     if max_iter < 1:
         raise ValueError(f"`max_iter` must be at least 1, got {max_iter}")
+    return min(int(max_iter), _NO_LIMIT)

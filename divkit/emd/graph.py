@@ -115,9 +115,10 @@ def _solve(a: Vector, b: Vector, arcs: _Arcs, component: Indices) -> Transport:
             f"the rounding of the weights decides whether nodes {listed(cut)}, which no arc leads "
             f"out of, hold more than they need: move {of_a - of_b:g} from `a` there elsewhere"
         )
+    shown = _check.distinct(of_a, of_b)
     raise ValueError(
         f"no flow along the arcs of `graph` takes `a` to `b`: nodes {listed(cut)} hold a mass of "
-        f"{of_a:.6g} in `a` and of {of_b:.6g} in `b`, and no arc leads out of them: add one, or "
+        f"{shown[0]} in `a` and of {shown[1]} in `b`, and no arc leads out of them: add one, or "
         "move mass"
     )
 
@@ -173,11 +174,11 @@ def _balanced(a: Vector, b: Vector, component: Indices, rounding: float) -> Vect
     apart = np.abs(of_a - of_b)
     wrong = (apart > rounding**0.5 * np.maximum(of_a, of_b)) & (apart > _ROUNDING * a.sum())
     for number in np.flatnonzero(wrong)[:1]:
+        shown = _check.distinct(of_a[number], of_b[number])
         raise ValueError(
             "`a` and `b` must have equal mass in every component of `graph`, got "
-            f"{of_a[number]:.9g} and {of_b[number]:.9g} on "
-            f"nodes {listed(np.flatnonzero(component == number))}, which no arc joins to the "
-            "others: add one, or move mass"
+            f"{shown[0]} and {shown[1]} on nodes {listed(np.flatnonzero(component == number))}, "
+            "which no arc joins to the others: add one, or move mass"
         )
     scale = np.divide(of_a, of_b, out=np.ones_like(of_a), where=(of_a > 0) & (of_b > 0))
     scaled: Vector = b * scale[component]

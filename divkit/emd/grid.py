@@ -178,9 +178,10 @@ def _moves(
         widest = max(axes, key=lambda k: widths[k])
         for k in axes:
             if shape[k] > 2 and widths[k] < widths[widest]:
+                narrow, wide = _check.distinct(widths[k], widths[widest])
                 raise ValueError(
                     "metric 'chebyshev' needs the same spacing along all axes, got "
-                    f"{widths[k]:g} along axis {k} and {widths[widest]:g} along axis {widest}: "
+                    f"{narrow} along axis {k} and {wide} along axis {widest}: "
                     "otherwise distances are not lengths of paths between neighbours; use "
                     "`emd.solve_points` on the cells' coordinates"
                 )

@@ -96,7 +96,7 @@ def solve_points(
     4.0
     """
     if max_iter is not None:
-        check_limit(max_iter)
+        max_iter = check_limit(max_iter)
     x, y = _points("x", x), _points("y", y)
     if x.shape[1] != y.shape[1]:
         raise ValueError(
@@ -186,9 +186,9 @@ def _require_range(a: Vector, x: Matrix, y: Matrix, cost: Metric, exponent: int)
 
 
 def _violated_cut(a: Vector, b: Vector, rows: Indices, columns: Indices) -> str:
+    held, taken = _check.distinct(a[rows].sum(), b[columns].sum())
     return (
         "no plan avoids the forbidden pairs (+inf from `metric`): the points "
-        f"{listed(np.sort(rows))} of `x` hold a mass of {a[rows].sum():.6g}, but those of `y` that "
-        f"they may reach, {listed(np.sort(columns))}, take {b[columns].sum():.6g}: allow more "
-        "pairs, or move mass"
+        f"{listed(np.sort(rows))} of `x` hold a mass of {held}, but those of `y` that they may "
+        f"reach, {listed(np.sort(columns))}, take {taken}: allow more pairs, or move mass"
     )

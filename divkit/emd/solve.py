@@ -221,7 +221,7 @@ def _solve(
     start: Start | None = None,
 ) -> Transport:
     if max_iter is not None:
-        check_limit(max_iter)
+        max_iter = check_limit(max_iter)
     if solver is not None:
         if method != "cvxpy":
             raise ValueError(f"`solver` chooses cvxpy's solver, got it with method={method!r}")
@@ -257,7 +257,7 @@ def _solve_sparse(a: Any, b: Any, M: Any, max_iter: int | None) -> Transport:
     from divkit.emd import sparse  # compiled code
 
     if max_iter is not None:
-        check_limit(max_iter)
+        max_iter = check_limit(max_iter)
     a, b, costs = problem.read_sparse(a, b, M)
     b = assignment.same_weight(a, b)
     answer = sparse.solve(a, b, costs, max_iter)

@@ -94,6 +94,8 @@ class _Rows:
         x = _check.real(name, x, np)
         if x.ndim != 2:
             raise ValueError(f"`{name}` must be a matrix of rows, got shape {x.shape}")
+        if len(x) == 0:
+            raise ValueError(f"`{name}` must have at least 1 row, got shape {x.shape}")
         x = _check.atoms_last(name, x, -1, np)
         _check.nonnegative(name, x, np)
         self.x = np.ascontiguousarray(x)

@@ -215,7 +215,7 @@ def _counts(name: str, sample: Vector, weights: Vector | None, edges: tuple[Vect
             raise ValueError(
                 f"`{name}` must lie within the edges [{along[0]:g}, {along[-1]:g}], got "
                 f"{np.count_nonzero(outside)} of {len(values)} values outside, the first "
-                f"{values[outside][0]:g}: widen them, for example to -inf and inf"
+                f"{float(values[outside][0])!r}: widen them, for example to -inf and inf"
             )
         # As in NumPy, a bin has its left edge, and the last one both.
         place = np.searchsorted(along, values, side="right") - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from divkit import _check
 from divkit.emd.answer import Backend, Indices, Mask, Vector
 from divkit.emd.backends.refine import refine
 from divkit.emd.problem import Scaled
@@ -76,10 +77,10 @@ def _violated_cut(scaled: Scaled, f: Vector) -> str:
 
 def violated_cut(rows: Indices, supply: float, columns: Indices, demand: float) -> str:
     """Return the message that `rows` hold more mass than `columns`, all they may reach, take."""
+    held, taken = _check.distinct(supply, demand)
     return (
         f"no plan avoids the forbidden pairs (+inf in `M`): rows {listed(rows)} "
-        f"hold a mass of {supply:.6g}, but the columns they may reach, "
-        f"{listed(columns)}, take {demand:.6g}: "
+        f"hold a mass of {held}, but the columns they may reach, {listed(columns)}, take {taken}: "
         "allow more pairs, or move mass"
     )
 

@@ -131,7 +131,7 @@ def _linprog(limit: int | None, **program: Any) -> Any:
         "dual_feasibility_tolerance": TOLERANCE,
     }
     if limit is not None:
-        options["maxiter"] = limit
+        options["maxiter"] = min(limit, _LARGEST_LIMIT)
     result = linprog(**program, method="highs", options=options)
     if result.status == 0:
         return result
@@ -142,6 +142,9 @@ def _linprog(limit: int | None, **program: Any) -> Any:
         raise NoPlanError
     raise ConvergenceError(f"HiGHS found no optimum: {result.message}; try method='pot'")
 
+
+# Solvers count iterations in 32 bits.
+_LARGEST_LIMIT = 2**31 - 1
 
 # What cvxpy's solvers call their limit on iterations.
 _LIMITS = {
@@ -178,7 +181,7 @@ def _solve_cvxpy(cp: Any, problem: Any, solver: str | None, limit: int | None) -
                 f"`max_iter` is known for cvxpy's solvers {', '.join(_LIMITS)}, got {solver!r}: "
                 "choose one of them, or leave `max_iter` None"
             )
-        options[_LIMITS[solver]] = limit
+        options[_LIMITS[solver]] = min(limit, _LARGEST_LIMIT)
     try:
         with warnings.catch_warnings():
             # An answer that is inaccurate is found out by its certificate.

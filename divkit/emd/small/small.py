@@ -76,7 +76,7 @@ def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | No
         If the limit is reached.
     """
     if max_iter is not None:
-        check_limit(max_iter)
+        max_iter = check_limit(max_iter)
     if type(M) is not np.ndarray or M.dtype != np.float64 or M.ndim != 2:
         return None
     n, m = shape = M.shape
