@@ -50,7 +50,10 @@ class Batches:
 
     def fake(self, generator: Callable[..., Tensor], *conditions: Tensor) -> Tensor:
         """Return samples of the generator."""
-        return generator(self.noise(self.size), *conditions)
+        x = generator(self.noise(self.size), *conditions)
+        if not isinstance(x, Tensor):
+            raise TypeError(f"`generator` must return a tensor of samples, got {type(x).__name__}")
+        return x
 
     def mismatched(self, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Return real samples, each with one of `conditions` that is not its own.
@@ -102,9 +105,18 @@ def _pair(data: Samples, device: torch.device) -> tuple[Tensor, ...]:
 
 def _noise(noise: Noise, like: Tensor) -> Callable[[int], Tensor]:
     if callable(noise):
-        return lambda n: noise(n).to(like.device)
+        return lambda n: _drawn(noise(n)).to(like.device)
     width = count("noise", noise)
     return lambda n: torch.randn(n, width, device=like.device, dtype=like.dtype)
+
+
+def _drawn(z: Tensor) -> Tensor:
+    if not isinstance(z, Tensor):
+        raise TypeError(
+            "`noise` must be a number of coordinates, or a function of a number that returns a "
+            f"tensor, got a function that returns {type(z).__name__}"
+        )
+    return z
 
 
 def count(name: str, value: int) -> int:

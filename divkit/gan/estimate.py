@@ -15,7 +15,7 @@ from divkit.gan.batches import count
 from divkit.gan.fit import fit, outputs
 from divkit.gan.objective import FGAN, WGAN
 from divkit.gan.reading import Reading
-from divkit.gan.training import device_of, random_numbers
+from divkit.gan.training import check_network, device_of, random_numbers
 
 # The share of the training half that decides when to stop.
 _VALIDATION = 0.2
@@ -150,6 +150,7 @@ def estimate(
             "`objective` must be an FGAN or a WGAN, which compare two distributions, got "
             f"{objective!r}"
         )
+    check_network("critic", critic)
     _check_samples(x, y)
     place = device_of(critic, device)
     with random_numbers(seed, fork=seed is not None):

@@ -11,7 +11,7 @@ from torch.optim import Adam, Optimizer
 
 from divkit.gan.lipschitz import Lipschitz
 from divkit.gan.objective import FGAN, WGAN
-from divkit.gan.training import random_numbers
+from divkit.gan.training import check_optimizer, random_numbers
 
 # How many steps there are from one validation to the next, and where nothing improves, how much
 # slower and how many times training goes on.
@@ -41,6 +41,7 @@ def fit(
     lipschitz = objective.lipschitz or Lipschitz()
     lipschitz.prepare(critic)
     optimizer = optimizer or Adam(critic.parameters(), lr=2e-3)
+    check_optimizer("optimizer", optimizer, critic)
     history = [-_validation_loss(critic, objective, *validation)]
     best, since_best, restarts = copy.deepcopy(critic.state_dict()), 0, 0
     for step in range(1, steps + 1):
@@ -54,6 +55,11 @@ def fit(
                 "Lipschitz critic or an objective that grows less in v"
             )
         optimizer.zero_grad(set_to_none=True)
+        if not loss.requires_grad:
+            raise ValueError(
+                "`critic` must return outputs that depend on its parameters, got some without a "
+                "gradient: do not detach them, and do not call this within `torch.no_grad()`"
+            )
         torch.autograd.backward(loss)
         optimizer.step()
         lipschitz.project(critic)
@@ -79,7 +85,12 @@ def fit(
 def outputs(critic: nn.Module, x: Tensor) -> Tensor:
     """Return the critic's raw outputs in evaluation mode, in double precision, one per sample."""
     with torch.no_grad():
-        v = torch.cat([critic.eval()(part) for part in torch.split(x, _AT_ONCE)])
+        parts = [critic.eval()(part) for part in torch.split(x, _AT_ONCE)]
+    if not all(isinstance(part, Tensor) and part.ndim for part in parts):
+        raise TypeError(
+            f"`critic` must return a tensor of one output per sample, got {type(parts[0]).__name__}"
+        )
+    v = torch.cat(parts)
     if v.numel() != len(x):
         raise ValueError(
             f"`critic` must return one output per sample, got shape {tuple(v.shape)} for {len(x)} "

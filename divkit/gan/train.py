@@ -13,7 +13,14 @@ from torch.optim import Adam, Optimizer
 from divkit.gan.batches import Batches, Data, Noise, count
 from divkit.gan.lipschitz import Lipschitz
 from divkit.gan.objective import MatchingAware, Objective
-from divkit.gan.training import State, Training, device_of, random_numbers
+from divkit.gan.saved import State
+from divkit.gan.training import (
+    Training,
+    check_network,
+    check_optimizer,
+    device_of,
+    random_numbers,
+)
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -91,9 +98,13 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If something given is not as above, or a network returns what cannot be used.
+        If something given is not as above, or a network returns what cannot be used. A `state`
+        that does not fit has changed neither networks nor optimisers.
     FloatingPointError
-        If a loss is nan or infinite, with the step; the networks are as they were before it.
+        If a loss is nan or infinite, with the step. The losses are those of the steps before. The
+        generator has not moved in it; the critic may have made its steps, and running statistics,
+        as those of batch normalisation, have seen its minibatches: keep `Training.state_dict`
+        in `callback` from time to time to have something to go back to.
 
     References
     ----------
@@ -128,6 +139,11 @@ def train(
     """
     for name, value in (("steps", steps), ("critic_steps", critic_steps)):
         count(name, value)
+    check_network("generator", generator)
+    if critic is not None:
+        check_network("critic", critic)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"`callback` must be a function of the run, got {callback!r}")
     place = device_of(generator, device)
     with random_numbers(seed, fork=seed is not None or state is not None):
         lipschitz = _prepare(critic, objective, place)
@@ -139,6 +155,9 @@ def train(
             None if critic is None else critic_optimizer or _adam(critic),
             place,
         )
+        check_optimizer("generator_optimizer", run.generator_optimizer, generator)
+        if critic is not None:
+            check_optimizer("critic_optimizer", run.critic_optimizer, critic)
         if state is not None:
             run.load_state_dict(state)
         batches = Batches.of(data, noise, batch_size, like=next(generator.parameters()))
@@ -146,12 +165,14 @@ def train(
             if critic is not None:
                 for _ in range(critic_steps):
                     loss = _critic_loss(run, objective, batches)
-                    latest = _descend("critic", critic, run.critic_optimizer, loss, step)
+                    of_critic = _descend("critic", critic, run.critic_optimizer, loss, step)
                     lipschitz.project(critic)
-                run.critic_losses.append(latest)
             loss = _generator_loss(run, objective, batches)
             latest = _descend("generator", generator, run.generator_optimizer, loss, step)
+            # Together, so that both are of the same steps wherever training stops.
             run.generator_losses.append(latest)
+            if critic is not None:
+                run.critic_losses.append(of_critic)
             if callback is not None:
                 callback(run)
     return run
@@ -194,6 +215,11 @@ def _critic_loss(run: Training, objective: Any, batches: Batches) -> Tensor:
 def _generator_loss(run: Training, objective: Any, batches: Batches) -> Tensor:
     x_real, *conditions = batches.real()
     x_fake = batches.fake(run.generator, *conditions)
+    if not x_fake.requires_grad:
+        raise ValueError(
+            "`generator` must return samples that depend on its parameters, got some without a "
+            "gradient: do not detach them, and do not train within `torch.no_grad()`"
+        )
     loss: Tensor
     if run.critic is None:
         _check_samples(x_real, x_fake)
@@ -205,6 +231,9 @@ def _generator_loss(run: Training, objective: Any, batches: Batches) -> Tensor:
 
 def _descend(name: str, network: nn.Module, optimizer: Any, loss: Tensor, step: int) -> float:
     """Take one step down the loss and return it."""
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        given = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise TypeError(f"`objective` must return a tensor of one number, got {given}")
     value = loss.item()
     if not math.isfinite(value):
         raise FloatingPointError(
@@ -215,7 +244,13 @@ def _descend(name: str, network: nn.Module, optimizer: Any, loss: Tensor, step: 
     optimizer.zero_grad(set_to_none=True)
     # The generator's loss passes through the critic, whose gradients nobody needs then.
     weights = [weight for weight in network.parameters() if weight.requires_grad]
-    torch.autograd.backward(loss, inputs=weights)
+    if loss.requires_grad:
+        torch.autograd.backward(loss, inputs=weights)
+    if all(weight.grad is None for weight in weights):
+        raise ValueError(
+            f"the {name}'s loss must depend on the {name}'s parameters, got one without a gradient "
+            "in any: nothing between them may detach tensors or make new ones of their values"
+        )
     optimizer.step()
     return value
 

@@ -283,6 +283,20 @@ def test_samples_may_differ_in_number():
 X, Y = gaussians(50, 1.0)
 
 
+class Detached(nn.Linear):
+    """A layer that no gradient passes."""
+
+    def forward(self, x):
+        return super().forward(x).detach()
+
+
+class Plain(nn.Linear):
+    """A layer that returns no tensor."""
+
+    def forward(self, x):
+        return super().forward(x).detach().numpy()
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -294,6 +308,18 @@ X, Y = gaussians(50, 1.0)
         ({"critic": nn.Linear(1, 2)}, ValueError, r"one output per sample, got shape \(5, 2\)"),
         ({"steps": 0}, ValueError, "`steps` must be an integer of at least 1"),
         ({"patience": 0}, ValueError, "`patience` must be an integer of at least 1"),
+        ({"critic": nn.Identity()}, ValueError, "`critic` must have parameters to train"),
+        ({"critic": 3}, TypeError, "`critic` must be a torch.nn.Module, got int"),
+        ({"critic": Detached(1, 1)}, ValueError, "`critic` must return outputs that depend"),
+        ({"critic": Plain(1, 1)}, TypeError, "`critic` must return a tensor .* got ndarray"),
+        ({"optimizer": 0.1}, TypeError, "`optimizer` must be a torch.optim.Optimizer, got float"),
+        (
+            {"optimizer": torch.optim.SGD(nn.Linear(1, 1).parameters(), 0.1)},
+            ValueError,
+            "`optimizer` must be of the network's own parameters",
+        ),
+        ({"seed": 1.5}, TypeError, "`seed` must be an integer"),
+        ({"device": "nowhere"}, ValueError, "`device` must be one that torch knows"),
         ({"objective": gan.matching_aware(gan.FGAN(fdiv.gan))}, TypeError, "must be an FGAN or a"),
     ],
 )

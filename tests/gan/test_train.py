@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -449,6 +450,170 @@ def test_a_loss_that_is_infinite_stops_too():
         gan.train(generator, critic, gan.FGAN(fdiv.kl), X, noise=3, steps=1)
 
 
+def test_a_loss_that_is_nan_leaves_no_loss_of_its_step():
+    generator, critic = networks()
+    calls = itertools.count()
+    generator.register_forward_hook(
+        lambda _, inputs, output: output * float("nan") if next(calls) == 5 else output
+    )
+    runs = []
+    with pytest.raises(FloatingPointError, match=r"the generator's loss .* at step 2"):
+        gan.train(generator, critic, NON_SATURATING, X, noise=3, steps=5, callback=runs.append)
+    assert len(runs[-1].critic_losses) == len(runs[-1].generator_losses) == 2
+
+
+# What it goes on from.
+
+
+def kept(optimizer=torch.optim.Adam, width=8):
+    """Return the state of a run, and new networks and optimisers to go on with."""
+
+    def start(width=8):
+        pair = networks(width)
+        made = [optimizer(network.parameters(), lr=0.01) for network in pair]
+        return {
+            **dict(zip(("generator", "critic"), pair, strict=True)),
+            **dict(zip(("generator_optimizer", "critic_optimizer"), made, strict=True)),
+            "objective": NON_SATURATING,
+            "data": X,
+            "noise": 3,
+        }
+
+    state = gan.train(**start(), steps=2, seed=0).state_dict()
+    return state, start(width)
+
+
+def parts(given):
+    names = "generator", "critic", "generator_optimizer", "critic_optimizer"
+    return {name: copy.deepcopy(given[name].state_dict()) for name in names}
+
+
+def spoiled(state, *path, by):
+    state = copy.deepcopy(state)
+    inner = state
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = by
+    return state
+
+
+SPOILED = {
+    "no part": (("critic",), {}, r"`state\['critic'\]` must be of the same critic .* Missing key"),
+    "no weights": (("generator",), None, r"`state\['generator'\]` must be of the same generator"),
+    "shape": (
+        ("critic", "0.weight"),
+        torch.zeros(1),
+        r"`state\['critic'\]` .* size mismatch for 0.weight",
+    ),
+    "text": (("critic", "0.weight"), "x", r"`state\['critic'\]` must be of the same critic"),
+    "groups": (
+        ("critic_optimizer", "param_groups"),
+        [],
+        r"`state\['critic_optimizer'\]` must be of the same critic optimizer",
+    ),
+    "other optimiser": (
+        ("critic_optimizer",),
+        torch.optim.SGD(networks()[1].parameters(), 0.1).state_dict(),
+        r"`state\['critic_optimizer'\]` .* it has dampening, .* and not .* unlike Adam",
+    ),
+    "momenta": (
+        ("generator_optimizer", "state", 0, "exp_avg"),
+        torch.zeros(1),
+        r"`state\['generator_optimizer'\]` .* exp_avg of shape \(1,\) for a parameter of \(8, 3\)",
+    ),
+    "losses": (
+        ("generator_losses",),
+        "many",
+        r"`state\['generator_losses'\]` must be a list of finite numbers",
+    ),
+    "nan": (("critic_losses", 0), math.nan, r"`state\['critic_losses'\]` must be a list of finite"),
+    "one loss more": (
+        ("critic_losses",),
+        [0.0] * 3,
+        r"`state\['critic_losses'\]` must have one loss per step, 2 of them, got 3",
+    ),
+    "random": (("random", "cpu"), torch.zeros(3), r"`state\['random'\]\['cpu'\]` must be a state"),
+    "no random": (("random",), None, r"`state\['random'\]\['cpu'\]` must be a state"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_a_state_that_does_not_fit_changes_nothing(case):
+    path, by, message = SPOILED[case]
+    state, given = kept()
+    before, random = parts(given), torch.get_rng_state()
+    with pytest.raises(ValueError, match=message):
+        gan.train(**given, steps=4, state=spoiled(state, *path, by=by))
+    assert torch.equal(torch.get_rng_state(), random)
+    after = parts(given)
+    torch.testing.assert_close(after, before, rtol=0, atol=0)
+    assert gan.train(**given, steps=4, state=state).step == 4
+
+
+def test_a_state_of_other_networks_changes_nothing():
+    state, given = kept(width=16)
+    before = parts(given)
+    with pytest.raises(ValueError, match=r"`state\['generator'\]` .* size mismatch") as caught:
+        gan.train(**given, steps=4, state=state)
+    assert len(str(caught.value)) < 500
+    torch.testing.assert_close(parts(given), before, rtol=0, atol=0)
+
+
+def test_a_state_of_more_parts_is_refused():
+    state, given = kept()
+    for name in ("critic", "critic_optimizer"):
+        given[name] = None
+    given["objective"] = lambda x, y: (x.mean() - y.mean()) ** 2
+    with pytest.raises(ValueError, match="got critic, critic_optimizer as well"):
+        gan.train(**given, steps=4, state=state)
+    with pytest.raises(TypeError, match=r"`state` must be a dict, .* got str: read a file with"):
+        gan.train(**given, steps=4, state="state.pt")
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda weights, lr: torch.optim.SGD(weights, lr, momentum=0.9),
+        torch.optim.AdamW,
+        torch.optim.RMSprop,
+        torch.optim.Adagrad,
+        torch.optim.Adadelta,
+        torch.optim.ASGD,
+        torch.optim.Rprop,
+        torch.optim.NAdam,
+        torch.optim.Adamax,
+    ],
+)
+def test_every_optimiser_can_be_resumed(optimizer):
+    state, given = kept(optimizer)
+    del state["generator_optimizer"]["param_groups"][0]["maximize"]  # as older releases wrote it
+    assert gan.train(**given, steps=4, state=state).step == 4
+
+
+# What it refuses.
+
+
+class Detached(nn.Linear):
+    """A layer that no gradient passes."""
+
+    def forward(self, x):
+        return super().forward(x).detach()
+
+
+class Plain(nn.Linear):
+    """A layer that returns no tensor."""
+
+    def forward(self, x):
+        return super().forward(x).detach().numpy()
+
+
+class Blind(nn.Linear):
+    """A critic that does not pass gradients on."""
+
+    def forward(self, x):
+        return super().forward(x.detach())
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -466,6 +631,48 @@ def test_a_loss_that_is_infinite_stops_too():
         ({"objective": lambda x, y: x.sum()}, TypeError, "`objective` must be an FGAN"),
         ({"objective": gan.matching_aware(NON_SATURATING)}, ValueError, "`data` must be a pair"),
         ({"state": {"generator": {}}}, ValueError, "`state` must be what `Training.state_dict`"),
+        ({"generator": Detached(3, 2)}, ValueError, "`generator` must return samples that depend"),
+        ({"critic": Detached(2, 1)}, ValueError, "the critic's loss must depend on the critic's"),
+        (
+            {"critic": Blind(2, 1)},
+            ValueError,
+            "the generator's loss must depend on the generator's",
+        ),
+        ({"generator": Plain(3, 2)}, TypeError, "`generator` must return a tensor .* got ndarray"),
+        ({"generator": nn.Identity()}, ValueError, "`generator` must have parameters to train"),
+        ({"critic": nn.Flatten()}, ValueError, "`critic` must have parameters to train"),
+        ({"critic": nn.Linear(2, 1).requires_grad_(False)}, ValueError, "`critic` must have param"),
+        ({"generator": lambda z: z}, TypeError, "`generator` must be a torch.nn.Module, got func"),
+        ({"noise": lambda n: n}, TypeError, "`noise` must be .* got a function that returns int"),
+        ({"seed": 2**70}, ValueError, "`seed` must lie within 64 bits"),
+        ({"seed": "x"}, TypeError, "`seed` must be an integer or None, got 'x'"),
+        ({"device": "nowhere"}, ValueError, "`device` must be one that torch knows, got 'nowhere'"),
+        ({"callback": 3}, TypeError, "`callback` must be a function of the run, got 3"),
+        (
+            {"critic_optimizer": 0.1},
+            TypeError,
+            "`critic_optimizer` must be a torch.optim.Optimizer",
+        ),
+        (
+            {"generator_optimizer": torch.optim.SGD(nn.Linear(1, 1).parameters(), 0.1)},
+            ValueError,
+            "`generator_optimizer` must be of the network's own parameters",
+        ),
+        (
+            {"critic": None, "objective": lambda x, y: (x - y).square()},
+            TypeError,
+            r"`objective` must return a tensor of one number, got shape \(64, 2\)",
+        ),
+        (
+            {"critic": None, "objective": lambda x, y: 1.0},
+            TypeError,
+            "`objective` must return a tensor of one number, got float",
+        ),
+        (
+            {"critic": None, "objective": lambda x, y: x.sum()},
+            ValueError,
+            "the generator's loss must depend on the generator's parameters",
+        ),
     ],
 )
 def test_errors(change, error, message):
