@@ -181,7 +181,8 @@ def train_gan(
     """Train a small GAN by any objective: modes covered, exact EMD to held-out data, pictures."""
     from divkit import gan_demo  # torch is an extra of its own
 
-    with _one_line({"data": "DATA", "objective": "--objective", "conditional": "--conditional"}):
+    options = {name: f"--{name}" for name in ("objective", "conditional", "seed")}
+    with _one_line({"data": "DATA", **options}):
         found = gan_demo.run(
             data,
             objective,

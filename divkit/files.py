@@ -167,6 +167,12 @@ def _read_text(file: str, delimiter: str | None) -> NDArray[Any]:
         raise ValueError(f"`{file}` must hold numbers separated by {separator}, {wrong}") from error
 
 
+def _beginning(cell: str) -> str:
+    """Return the first words of a long cell, or of a long word the first characters."""
+    start = cell[:_SHOWN]
+    return f"{start.rpartition(' ')[0] or start}…"
+
+
 def _has_header(first: list[list[str]]) -> bool:
     """Return whether the first of two lines names columns: something, and no number, for each."""
     return (
@@ -188,7 +194,7 @@ def _wrong(lines: dict[int, str], delimiter: str | None, error: ValueError) -> s
             where = f"in line {number}, column {column}"
             if not cell:
                 return f"got none {where}: fill the gap, or leave out the line"
-            shown = repr(cell if len(cell) <= _SHOWN else f"{cell[:_SHOWN]}…")
+            shown = repr(cell if len(cell) <= _SHOWN else _beginning(cell))
             return f"got {shown} {where}: {_remedy(cell, delimiter)}"
         if before is not None and len(cells) != before[1]:
             return (

@@ -14,6 +14,7 @@ from divkit._draw import INK, P_COLOR, PALE, Q_COLOR
 from divkit.gan import Training
 from divkit.gan.examples.problems import PROBLEMS, Problem
 from divkit.gan.examples.systems import SYSTEMS
+from divkit.gan.training import check_seed
 
 if TYPE_CHECKING:
     from divkit._draw import Canvas
@@ -82,10 +83,11 @@ def run(
     Raises
     ------
     ValueError
-        If there are no such data, or no such objective.
+        If there are no such data, no such objective, or no such seed.
     """
     _check.one_of("data", data, tuple(PROBLEMS))
     _check.one_of("objective", objective, tuple(SYSTEMS))
+    check_seed(seed)
     problem, system = PROBLEMS[data](), SYSTEMS[objective]
     start = time.perf_counter()
     training = system.learn(

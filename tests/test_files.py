@@ -72,6 +72,7 @@ def test_text_keeps_rows_and_columns_apart(tmp_path):
         ("a.csv", b"0,5;1,5\n", "put commas for semicolons"),
         ("a.csv", b"0.5 1.5\n", r"call it \.txt"),
         ("a.csv", b"1,2\n" + b"x" * 500 + b",3", r"got 'x{40}…' in line 2"),
+        ("a.csv", b"1,2\n" + b"word " * 30 + b",3", r"got '(word ){7}word…' in line 2"),
         ("a.csv", b"1,2\n3\n", "equally many in each line, got 2 in line 1 and 1 in line 2"),
         ("a.csv", b"\x00\x01,2\n", r"got '\\x00\\x01' in line 1"),
         ("a.csv", gzip.compress(b"1,2"), "must be text in UTF-8"),

@@ -90,14 +90,20 @@ class Training:
 @contextmanager
 def random_numbers(seed: int | None, *, fork: bool) -> Iterator[None]:
     """Seed torch's random numbers, and put them back afterwards if `fork`."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
-        raise TypeError(f"`seed` must be an integer or None, got {seed!r}")
-    if seed is not None and not -(2**63) <= seed < 2**64:
-        raise ValueError(f"`seed` must lie within 64 bits, got {seed}")
+    if seed is not None:
+        check_seed(seed)
     with torch.random.fork_rng(range(torch.cuda.device_count()), enabled=fork):
         if seed is not None:
             torch.manual_seed(int(seed))
         yield
+
+
+def check_seed(seed: Any) -> None:
+    """Raise TypeError or ValueError unless torch takes this as a seed."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"`seed` must be an integer, got {seed!r}")
+    if not -(2**63) <= int(seed) < 2**64:
+        raise ValueError(f"`seed` must lie within 64 bits, got {seed}")
 
 
 def device_of(network: nn.Module, device: str | torch.device | None) -> torch.device:

@@ -45,8 +45,7 @@ def test_it_prints_measures_and_draws_both_pictures(folder):
     assert "f-GAN, kl, on ring" in result.stdout
     assert re.search(r"modes covered +[0-8] of 8", result.stdout)
     assert re.search(r"EMD to held-out data +[0-9.]+", result.stdout)
-    assert "20/20" in result.stderr
-    assert "generator=" in result.stderr
+    assert "20/20" not in result.stderr  # no bar in a pipe
     for name in ("ring-samples.png", "ring-losses.png"):
         assert (folder / "new/pictures" / name).read_bytes().startswith(b"\x89PNG")
         assert f"picture: new/pictures/{name}" in result.stderr
@@ -65,6 +64,7 @@ def test_digits_with_conditions(folder):
     ("args", "message"),
     [
         (["rings"], "`DATA` must be one of 'ring', 'digits', got 'rings'"),
+        (["--seed", str(10**30)], "`--seed` must lie within 64 bits"),
         (["--objective", "nonsense"], "`--objective` must be one of 'gan', 'non_saturating'"),
         (
             ["--objective", "earth_mover", "--conditional"],

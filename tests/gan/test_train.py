@@ -645,7 +645,7 @@ class Blind(nn.Linear):
         ({"generator": lambda z: z}, TypeError, "`generator` must be a torch.nn.Module, got func"),
         ({"noise": lambda n: n}, TypeError, "`noise` must be .* got a function that returns int"),
         ({"seed": 2**70}, ValueError, "`seed` must lie within 64 bits"),
-        ({"seed": "x"}, TypeError, "`seed` must be an integer or None, got 'x'"),
+        ({"seed": "x"}, TypeError, "`seed` must be an integer, got 'x'"),
         ({"device": "nowhere"}, ValueError, "`device` must be one that torch knows, got 'nowhere'"),
         ({"callback": 3}, TypeError, "`callback` must be a function of the run, got 3"),
         (
