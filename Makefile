@@ -4,14 +4,19 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BENCH ?=
 QUICK ?=
+FUZZ ?= 120000
+SEED ?=
 
-.PHONY: demo test lint bench docs gallery clean
+.PHONY: demo test fuzz lint bench docs gallery clean
 
 demo: .venv/demo
 	$(BIN)/divkit demo
 
 test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+fuzz: .venv/dev
+	FUZZ=$(FUZZ) SEED=$(SEED) $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz
 
 lint: .venv/dev
 	$(BIN)/ruff check .
