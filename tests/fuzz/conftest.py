@@ -16,6 +16,7 @@ from tests.fuzz import manners
 # Inputs of all tests together in a long run; without it each test takes as many as it says.
 FUZZ = int(os.environ.get("FUZZ") or 0)
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
+os.environ["SEED"] = str(SEED)  # for the workers of a run in several processes
 
 
 def pytest_configure(config: pytest.Config) -> None:

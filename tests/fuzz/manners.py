@@ -13,6 +13,7 @@ import faulthandler
 import math
 import os
 import re
+import resource
 import signal
 import sys
 import threading
@@ -31,6 +32,9 @@ from divkit.emd import Batch, ConvergenceError, Transport
 # Seconds that a call on an input of this size may take, the first one compiling what it needs;
 # and after how many the process ends, if it is in compiled code and cannot be interrupted.
 PATIENCE, END = 60, 300
+# Bytes that it may ask for; more is a MemoryError, and not the end of the machine.
+MEMORY = 4 << 30
+_LINUX = sys.platform == "linux"
 ERRORS = (TypeError, ValueError, ConvergenceError, ImportError)
 _HOUSE = str(Path(divkit.__file__).parent)
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -39,7 +43,7 @@ _VOICE = re.compile(
     r"`[^`]+`|`[^`]*`|\bmust\b|no plan |no flow |left a gap|found no optimum|found neither"
     r"|reached the limit|needs \w+, which is not installed|rescale|the rounding of the weights"
     r"|come from one library|equally many problems|a grid may have|a permutation needs"
-    r"|method='\w+'|has no closed form|rtol"
+    r"|method='\w+'|has no closed form|\bgot\b"
 )
 # What NumPy, SciPy, POT and Python say, and divkit never.
 _FOREIGN = re.compile(
@@ -141,7 +145,10 @@ def _place(error: Exception) -> str:
 
 @contextmanager
 def deadline(seconds: float = PATIENCE) -> Iterator[None]:
-    """Raise `Hang` after so many seconds; end the process where nothing can be raised."""
+    """Raise `Hang` after so many seconds; end the process where nothing can be raised.
+
+    Memory is limited meanwhile.
+    """
 
     def late(*_: object) -> None:
         raise Hang(f"no answer within {seconds} s")
@@ -149,6 +156,10 @@ def deadline(seconds: float = PATIENCE) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
         return
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if _LINUX else 0
+    most = pages * resource.getpagesize() + MEMORY if _LINUX else limits[0]
+    resource.setrlimit(resource.RLIMIT_AS, (most, limits[1]))
     previous = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     if _standard_error is not None:
@@ -159,6 +170,7 @@ def deadline(seconds: float = PATIENCE) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
         faulthandler.cancel_dump_traceback_later()
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def keep_standard_error() -> None:
@@ -179,7 +191,7 @@ def numbers(x: Any) -> Iterator[Any]:
         yield from (x.values, x.dual_values, x.gaps, x.primal_residuals, x.dual_residuals)
         yield from (x.f, x.g, x.plans)
     elif isinstance(x, (int, float, np.number)):
-        yield float(x)
+        yield np.asarray(x if isinstance(x, np.number) else float(x))
     elif isinstance(x, np.ndarray):
         if x.dtype.kind == "f":
             yield x

@@ -296,7 +296,7 @@ def p_norm(p: float, d: Row) -> Any:
     """Return ‖d‖_p to 50 digits."""
     with mp.workdps(60):
         return (
-            mp.power(mp.fsum(mp.power(_mp(abs(x)), p) for x in d if x), 1 / mp.mpf(p))
+            mp.power(mp.fsum(mp.power(as_mp(abs(x)), p) for x in d if x), 1 / mp.mpf(p))
             if any(d)
             else 0
         )
@@ -307,11 +307,12 @@ def power(p: float, d: Row) -> Any:
     if float(p).is_integer() and p < 20:
         return abs(d[0]) ** int(p)
     with mp.workdps(60):
-        return mp.power(_mp(abs(d[0])), p) if d[0] else 0
+        return mp.power(as_mp(abs(d[0])), p) if d[0] else 0
 
 
-def _mp(x: Fraction) -> Any:
-    return mp.mpf(x.numerator) / x.denominator
+def as_mp(x: Any) -> Any:
+    """Return a fraction, or a number as it is, in the working precision."""
+    return mp.mpf(x.numerator) / x.denominator if isinstance(x, (Fraction, int)) else x
 
 
 def _fraction(x: Any) -> Fraction:
