@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BENCH ?=
 QUICK ?=
-FUZZ ?= 120000
+FUZZ ?= 150000
 SEED ?=
 
 .PHONY: demo test fuzz lint bench docs gallery clean
@@ -16,7 +16,7 @@ test: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 fuzz: .venv/dev
-	FUZZ=$(FUZZ) SEED=$(SEED) $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz
+	FUZZ=$(FUZZ) SEED=$(SEED) $(BIN)/python -m pytest -n 2 --dist worksteal tests/fuzz
 
 lint: .venv/dev
 	$(BIN)/ruff check .

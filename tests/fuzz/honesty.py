@@ -9,7 +9,9 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from tests.fuzz.oracles import Evaluated, Problem, evaluate, own_optimum
+import mpmath as mp
+
+from tests.fuzz.oracles import Evaluated, Problem, as_mp, evaluate, own_optimum
 
 # Relative to ⟨|M|, π⟩: a sum of a few rounded products, a few thousand roundings, and what is
 # accepted of an answer.
@@ -37,7 +39,7 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
         off = abs(Fraction(value) - found.cost)
         _require(
             off <= PRODUCTS * found.size + _TINY,
-            f"value {value!r} of a plan that costs {float(found.cost)!r}, off by {float(off):.3g}",
+            f"value {value!r} of a plan that costs {_text(found.cost)}, off by {_text(off)}",
         )
         between = abs(Fraction(value) - Fraction(dual) - Fraction(gap))
         _require(
@@ -47,32 +49,32 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
     off = abs(Fraction(dual) - found.dual)
     _require(
         off <= ROUNDING * found.dual_size + _TINY,
-        f"dual value {dual!r} of potentials that earn {float(found.dual)!r}",
+        f"dual value {dual!r} of potentials that earn {_text(found.dual)}",
     )
     if optimum is not None:
         over = Fraction(dual) - optimum.value
         _require(
             over <= ROUNDING * problem.optimal_size + unequal + _TINY,
-            f"dual value {dual!r} above the optimum {float(optimum.value)!r} by {float(over):.3g}",
+            f"dual value {dual!r} above the optimum {_text(optimum.value)} by {_text(over)}",
         )
         if found.cost is not None:
             short = found.cost - optimum.value - Fraction(gap)
             _require(
                 short <= ROUNDING * (found.size + abs(optimum.value)) + unequal + _TINY,
-                f"gap {gap!r} of a plan that costs {float(found.cost)!r} "
-                f"where {float(optimum.value)!r} is possible",
+                f"gap {gap!r} of a plan that costs {_text(found.cost)} "
+                f"where {_text(optimum.value)} is possible",
             )
-    rounding = 4 * _ULP * potentials + _TINY
+    rounding = 4 * _ULP * potentials + _TINY * (1 + problem.largest)
     _require(
         found.violation <= Fraction(t.dual_residual) * problem.largest * (1 + _ULP) + rounding,
         f"dual residual {t.dual_residual!r}, potentials exceed a cost by "
-        f"{float(found.violation):.3g} where costs go up to {float(problem.largest):.3g}",
+        f"{_text(found.violation)} where costs go up to {_text(problem.largest)}",
     )
     wrong = max(*map(abs, (*found.row_errors, *found.column_errors)), -found.least) / problem.mass
     claimed = Fraction(t.primal_residual)
     _require(
         wrong <= claimed * (1 + ROUNDING) + 16 * _ULP,
-        f"primal residual {t.primal_residual!r} where it is {float(wrong):.3g}",
+        f"primal residual {t.primal_residual!r} where it is {_text(wrong)}",
     )
     return found
 
@@ -83,9 +85,9 @@ def require_right(t: Any, problem: Problem) -> None:
     errors = max(map(abs, (*found.row_errors, *found.column_errors)))
     _require(
         errors <= LARGEST_ERROR * problem.mass + _TINY,
-        f"a plan whose weights are wrong by {float(errors):.3g} of {float(problem.mass):.3g}",
+        f"a plan whose weights are wrong by {_text(errors)} of {_text(problem.mass)}",
     )
-    _require(found.least >= 0, f"a plan with the entry {float(found.least):.3g}")
+    _require(found.least >= 0, f"a plan with the entry {_text(found.least)}")
     optimum = problem.optimum
     _require(found.cost is not None, f"{t.value!r} with mass on a forbidden pair")
     if optimum is None or found.cost - optimum.value > ACCEPTED * found.size + _TINY:
@@ -95,7 +97,7 @@ def require_right(t: Any, problem: Problem) -> None:
         best = own if optimum is None else optimum.value
         _require(
             found.cost - own <= ACCEPTED * found.size + _TINY,
-            f"value {t.value!r} (gap {t.gap!r}) where the optimum is {float(best)!r}",
+            f"value {t.value!r} (gap {t.gap!r}) where the optimum is {_text(best)}",
         )
 
 
@@ -107,8 +109,13 @@ def require_value(value: float, problem: Problem) -> None:
     unequal = 0 if not problem.unbalance else _ULP * problem.mass * problem.largest * 4
     _require(
         off <= ACCEPTED * problem.optimal_size + unequal + _TINY,
-        f"value {value!r} where the optimum is {float(optimum.value)!r}",
+        f"value {value!r} where the optimum is {_text(optimum.value)}",
     )
+
+
+def _text(x: Fraction) -> str:
+    """Return a number to a double's digits, whatever its size."""
+    return mp.nstr(as_mp(x), 17)
 
 
 def _require(condition: bool, what: str) -> None:

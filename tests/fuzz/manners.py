@@ -216,7 +216,7 @@ def _inputs(x: Any) -> Iterator[Any]:
     elif isinstance(x, np.ndarray):
         yield x
     elif type(x).__module__ == "torch":
-        yield x.detach().double().numpy()
+        yield np.array(x.detach().tolist())
     elif isinstance(x, dict):
         for value in x.values():
             yield from _inputs(value)

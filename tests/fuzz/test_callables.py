@@ -74,7 +74,7 @@ def lines(draw):
     return x[:, 0], y[:, 0], *draw(weights(len(x), len(y)))
 
 
-@pytest.mark.inputs(120)
+@pytest.mark.inputs(60)
 def test_functions_that_are_not_convex(fuzz):
     def check(drawn):
         (x, y, a, b), name = drawn
@@ -86,7 +86,7 @@ def test_functions_that_are_not_convex(fuzz):
     fuzz(st.tuples(lines(), st.sampled_from(sorted(BUMPY))), check)
 
 
-@pytest.mark.inputs(120)
+@pytest.mark.inputs(60)
 def test_costs_on_a_line(fuzz):
     def check(drawn):
         (x, y, a, b), name = drawn
@@ -102,7 +102,7 @@ def _quietly(spoil, x):
         return spoil(x)
 
 
-@pytest.mark.inputs(150)
+@pytest.mark.inputs(80)
 def test_metrics(fuzz):
     def check(drawn):
         (x, y), (a, b), name, function = drawn
@@ -133,7 +133,7 @@ def test_metrics(fuzz):
     fuzz(inputs(), check)
 
 
-@pytest.mark.inputs(40)
+@pytest.mark.inputs(30)
 def test_generators(fuzz):
     """A generator that is spoiled, beyond a ratio or everywhere; one that is right is answered."""
 
@@ -159,7 +159,7 @@ def test_generators(fuzz):
     fuzz(st.tuples(st.sampled_from(sorted(SPOILED)), ratios, st.tuples(ordinary, ordinary)), check)
 
 
-@pytest.mark.inputs(25)
+@pytest.mark.inputs(15)
 def test_densities(fuzz):
     def check(drawn):
         name, support, shift = drawn

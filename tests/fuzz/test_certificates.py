@@ -45,12 +45,12 @@ def _require_honest(claim):
         raise AssertionError(f"{error}, {t!r}") from error
 
 
-@pytest.mark.inputs(250)
+@pytest.mark.inputs(120)
 def test_certify(fuzz):
     fuzz(claims().map(Claim), lambda claim: _require_honest(claim.parts))
 
 
-@pytest.mark.inputs(200)
+@pytest.mark.inputs(100)
 def test_certify_with_sentinels(fuzz):
     fuzz(claims(fuzzed.sentinel_costs).map(Claim), lambda claim: _require_honest(claim.parts))
 
@@ -73,6 +73,6 @@ def sparse_claims(draw):
     return problem, (a, b, fuzzed.as_graph(M, form)), *rest
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(40)
 def test_certify_sparse_costs(fuzz):
     fuzz(sparse_claims().map(Claim), lambda claim: _require_honest(claim.parts))

@@ -77,7 +77,7 @@ READ = {
 }
 
 
-@pytest.mark.inputs(50)
+@pytest.mark.inputs(25)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_families(fuzz, family):
     strategies, affinity, kl = FAMILIES[family]
@@ -110,7 +110,7 @@ def test_families(fuzz, family):
     fuzz(st.tuples(st.sampled_from(sorted(READ)), st.tuples(*strategies)), check)
 
 
-@pytest.mark.inputs(120)
+@pytest.mark.inputs(60)
 def test_manners_of_families(fuzz):
     """Every family and divergence, with parameters of any size: a number, or what is wrong."""
     shapes = {
@@ -132,7 +132,8 @@ def test_manners_of_families(fuzz):
         if isinstance(found, manners.Refused):
             assert "closed form" in str(found.error), f"refuses: {found.error}"
         else:
-            assert found >= D.at_one if isinstance(D, fdiv.Divergence) else found >= 0
+            least = D.at_one if isinstance(D, fdiv.Divergence) else 0.0
+            assert found >= least, f"{found!r} below {least!r}"
 
     drawn = st.sampled_from(sorted(shapes)).flatmap(
         lambda family: st.tuples(
@@ -142,7 +143,7 @@ def test_manners_of_families(fuzz):
     fuzz(drawn, check)
 
 
-@pytest.mark.inputs(80)
+@pytest.mark.inputs(10)
 def test_sharpened_bounds(fuzz):
     """Plain ≤ shifted ≤ shifted and scaled ≤ the value."""
 
@@ -165,7 +166,7 @@ def test_sharpened_bounds(fuzz):
     fuzz(st.tuples(names, fuzzed.distributions(), critics), check)
 
 
-@pytest.mark.inputs(12)
+@pytest.mark.inputs(1)
 def test_implied(fuzz):
     """A range that one value implies holds the value of every pair."""
 
@@ -188,7 +189,7 @@ def test_implied(fuzz):
     fuzz(st.tuples(st.sampled_from(list(fdiv.CATALOGUE)), weights, weights), check)
 
 
-@pytest.mark.inputs(8)
+@pytest.mark.inputs(3)
 def test_interpolated(fuzz):
     """At most D and at most f(1) + L·W₁, and its own two sides agree."""
 

@@ -15,6 +15,8 @@ from tests.fuzz import manners, oracles
 from tests.fuzz import strategies as fuzzed
 
 NAMES = list(fdiv.CATALOGUE)
+# Some roundings of 1: terms of a conjugate may be of that size where it is small itself.
+ONE = 1e-15
 MEMBERS = {
     "alpha": [3, 0.5, -1, 1.5, -2.5, 0.01, 40],
     "weighted_jensen_shannon": [0.1, 0.5, 0.999],
@@ -41,7 +43,7 @@ def reference(name, parameters, p, q):
         return oracles.divergence(f, at_zero, slope, p, q)
 
 
-@pytest.mark.inputs(25)
+@pytest.mark.inputs(10)
 @pytest.mark.parametrize("name", NAMES)
 def test_values(fuzz, name):
     def check(drawn):
@@ -61,7 +63,7 @@ def test_values(fuzz, name):
     fuzz(st.tuples(members(name), pairs), check)
 
 
-@pytest.mark.inputs(15)
+@pytest.mark.inputs(6)
 @pytest.mark.parametrize("name", NAMES)
 def test_witness_and_bound(fuzz, name):
     def check(drawn):
@@ -74,9 +76,8 @@ def test_witness_and_bound(fuzz, name):
             terms = np.where(p > 0, p / p.sum() * np.abs(witness), 0.0)
             others = np.where(q > 0, q / q.sum() * np.abs(D.conjugate(witness)), 0.0)
             size = float(np.sum(terms) + np.sum(others)) + abs(value)
-        assert reached in (-math.inf, value) or reached <= value + 1e-12 * size, (
-            f"bound {reached!r} above the value {value!r}"
-        )
+        below = reached in (-math.inf, value) or reached <= value + 1e-12 * size + ONE
+        assert below, f"bound {reached!r} above the value {value!r}"
         T = np.array(T[: len(p)])
         for args in ((D.bound, p, q, T), (fdiv.bounds.plain, D, p, q, T)):
             found = manners.answer(*args, normalize=True)
@@ -84,7 +85,8 @@ def test_witness_and_bound(fuzz, name):
             with np.errstate(all="ignore"):
                 terms = np.abs(T) * (p / p.sum()), q / q.sum() * np.abs(D.conjugate(T))
                 size = float(sum(np.sum(x[np.isfinite(x)]) for x in terms))
-            below = found in (-math.inf, value) or found <= value + 1e-12 * (abs(value) + size)
+            near = 1e-12 * (abs(value) + size) + ONE
+            below = found in (-math.inf, value) or found <= value + near
             assert below, f"bound {found!r} above {value!r}"
 
     critics = st.lists(st.one_of(fuzzed.FRACTIONS, st.floats(-50, 50)), min_size=6, max_size=6)
@@ -99,7 +101,7 @@ NUMBERS = st.one_of(
 )
 
 
-@pytest.mark.inputs(20)
+@pytest.mark.inputs(8)
 @pytest.mark.parametrize("name", NAMES)
 def test_dual_side(fuzz, name):
     """f, f′, f*, f*′, g and f*(g) at all numbers, in every width: no nan, and Fenchel–Young."""
@@ -134,7 +136,7 @@ def test_dual_side(fuzz, name):
 TRANSFORMS = ["bhattacharyya", "chernoff", 0.3, 2.0, 0.999, 4, 50]
 
 
-@pytest.mark.inputs(100)
+@pytest.mark.inputs(40)
 def test_transforms(fuzz):
     def affinity(p, q, s):
         """Return −log Σ p^s q^(1−s) of the normalised measures."""
@@ -171,7 +173,7 @@ def test_transforms(fuzz):
     fuzz(st.tuples(st.sampled_from(TRANSFORMS), fuzzed.distributions(), critics), check)
 
 
-@pytest.mark.inputs(12)
+@pytest.mark.inputs(5)
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_axes_and_pairwise(fuzz, name):
     """A matrix is its rows, along any axis, in batches and in `pairwise`."""
@@ -189,7 +191,7 @@ def test_rows_axes_and_pairwise(fuzz, name):
         assert np.allclose(all_pairs.diagonal(), one, **near), f"{all_pairs.diagonal()}, {one}"
         alone = manners.answer(fdiv.pairwise, D, P, normalize=True)
         expected = [[float(D(p, q, normalize=True)) for q in P] for p in P]
-        assert np.allclose(alone, expected, **near)
+        assert np.allclose(alone, expected, **near), f"{alone.tolist()} is not {expected}"
 
     some = st.integers(1, 4).flatmap(
         lambda n: st.lists(fuzzed.distributions(n), min_size=1, max_size=3)
@@ -197,7 +199,7 @@ def test_rows_axes_and_pairwise(fuzz, name):
     fuzz(st.tuples(some, st.sampled_from([0, -1, 1]), st.booleans()), check)
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(30)
 def test_algebra(fuzz):
     """Sums, multiples, mirror images and mixtures have the values that their names say."""
 

@@ -38,7 +38,7 @@ def tensors(width):
     )
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(30)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_losses(fuzz, width):
     """Both losses are those of the record in double precision, and no derivative is nan."""
@@ -63,10 +63,9 @@ def test_losses(fuzz, width):
         for found, expected, size in terms:
             # What does not fit into single precision is infinite.
             if (abs(expected) < 1e37 and size < 1e37) or width == "float64":
-                off = abs(found.item() - expected)
-                assert found.item() == expected or off <= WIDTHS[width] * (size + 1), (
-                    f"{found.item()!r} is not {expected!r}"
-                )
+                near = WIDTHS[width] * (size + 1)
+                same = found.item() == expected or abs(found.item() - float(expected)) <= near
+                assert same, f"{found.item()!r} is not {expected!r}"
         for loss in (critic, generator):
             gradients = torch.autograd.grad(
                 loss, [real, fake], retain_graph=True, allow_unused=True
@@ -78,7 +77,7 @@ def test_losses(fuzz, width):
     fuzz(st.tuples(names, tensors(width), tensors(width)), check)
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(30)
 def test_other_objectives(fuzz):
     def check(drawn):
         name, kind, real, fake, third = drawn
@@ -115,7 +114,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(40)
 def test_wrong_tensors(fuzz):
     def check(drawn):
         which, first, second = drawn
@@ -147,7 +146,7 @@ def test_wrong_tensors(fuzz):
     fuzz(st.tuples(which, indices, indices), check)
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(30)
 def test_couple(fuzz):
     def check(problem):
         a, b, M = problem
@@ -164,7 +163,7 @@ def test_couple(fuzz):
     fuzz(fuzzed.problems(4), check)
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(40)
 def test_earth_mover(fuzz):
     from tests.fuzz import oracles
     from tests.fuzz.test_points_line_grid_graph import METRICS, in_range, problem_of

@@ -50,14 +50,17 @@ def problem_of(a, b, costs):
 
 def in_range(problem):
     """Return whether costs and mass times costs are within what is documented."""
-    return fuzzed.in_range(float(problem.mass), float(problem.largest))
+    return problem.largest < 2**1001 and fuzzed.in_range(
+        float(problem.mass), float(problem.largest)
+    )
 
 
-def require(solve, problem):
+def require(solve, problem, largest=0.0):
     """Require the right answer where the problem is in range, and good manners elsewhere."""
     t = manners.ask(solve)
     if isinstance(t, manners.Refused):
-        if problem.optimum is not None and in_range(problem):
+        fits = in_range(problem) and fuzzed.in_range(float(problem.mass), largest)
+        if problem.optimum is not None and fits:
             kind = type(t.error).__name__
             raise AssertionError(f"refuses a valid problem, {kind}: {t.error}")
     else:
@@ -70,7 +73,7 @@ def clouds(draw, dim=None):
     return x, y, *draw(weights(len(x), len(y)))
 
 
-@pytest.mark.inputs(30)
+@pytest.mark.inputs(15)
 @pytest.mark.parametrize("metric", METRICS, ids=str)
 def test_points(fuzz, metric):
     def check(drawn):
@@ -84,7 +87,7 @@ def test_points(fuzz, metric):
 POWERS = [1, 2, 1.5, 3, 4.5, 16, 1.0001, 25]
 
 
-@pytest.mark.inputs(150)
+@pytest.mark.inputs(70)
 def test_line(fuzz):
     def check(drawn):
         (x, y, a, b), p = drawn
@@ -95,7 +98,7 @@ def test_line(fuzz):
     fuzz(st.tuples(clouds(1), st.sampled_from(POWERS)), check)
 
 
-@pytest.mark.inputs(20)
+@pytest.mark.inputs(10)
 def test_line_of_many_points(fuzz):
     """Compiled loops take over where there are many points; their value is that of quantiles."""
 
@@ -119,7 +122,7 @@ def test_line_of_many_points(fuzz):
 ROOTS = [1, 2, 3, 1.5]
 
 
-@pytest.mark.inputs(80)
+@pytest.mark.inputs(40)
 def test_wasserstein(fuzz):
     def check(drawn):
         (x, y, a, b), p, metric = drawn
@@ -163,7 +166,7 @@ def grids(draw):
     return a, b, metric, spacing
 
 
-@pytest.mark.inputs(150)
+@pytest.mark.inputs(80)
 def test_grid(fuzz):
     def check(drawn):
         a, b, metric, spacing = drawn
@@ -191,18 +194,19 @@ def flows(draw):
     return a, b, lengths, draw(st.sampled_from(["csr", "csc", "coo", "lil", "dok"]))
 
 
-@pytest.mark.inputs(200)
+@pytest.mark.inputs(100)
 def test_graph(fuzz):
     def check(drawn):
         a, b, lengths, form = drawn
         costs = oracles.shortest_paths(oracles.exact(lengths))
         graph = fuzzed.as_graph(lengths, form)
-        require(lambda: emd.solve_graph(a, b, graph), Problem(a, b, costs))
+        longest = len(lengths) * lengths.max(where=lengths < np.inf, initial=0.0)
+        require(lambda: emd.solve_graph(a, b, graph), Problem(a, b, costs), longest)
 
     fuzz(flows(), check)
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(40)
 def test_costs_of_a_user(fuzz):
     """A metric and a convex function of a user, which return what they return."""
     functions = {
@@ -232,7 +236,7 @@ def test_costs_of_a_user(fuzz):
     fuzz(st.tuples(sets, st.sampled_from(sorted(functions))), check)
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(40)
 def test_potential(fuzz):
     def check(drawn):
         (x, y, *_), values, metric = drawn
@@ -257,7 +261,7 @@ def test_potential(fuzz):
     fuzz(st.tuples(clouds(), values, st.sampled_from(list(METRICS))), check)
 
 
-@pytest.mark.inputs(30)
+@pytest.mark.inputs(25)
 def test_points_with_forbidden_pairs(fuzz):
     def check(drawn):
         (x, y, a, b), far = drawn

@@ -38,7 +38,7 @@ def require_valid(h, x, y):
     assert (np.diff(edges) > 0).all(), f"edges {edges} do not increase"
 
 
-@pytest.mark.inputs(150)
+@pytest.mark.inputs(60)
 def test_rules(fuzz):
     def check(drawn):
         (x, y), rule = drawn
@@ -55,7 +55,7 @@ def test_rules(fuzz):
     fuzz(st.tuples(samples(), st.one_of(st.sampled_from(RULES), numbers)), check)
 
 
-@pytest.mark.inputs(120)
+@pytest.mark.inputs(60)
 def test_edges(fuzz):
     def check(drawn):
         (x, y), inner, zeros = drawn
@@ -80,7 +80,7 @@ def test_edges(fuzz):
     fuzz(st.tuples(samples(1), inner, st.sampled_from(["keep", "merge", 0.5, 1, 1e-300])), check)
 
 
-@pytest.mark.inputs(50)
+@pytest.mark.inputs(30)
 def test_weights(fuzz):
     def check(drawn):
         (x, y), weights, bins = drawn

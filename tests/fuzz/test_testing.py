@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from divkit import emd, fdiv, testing
 
 
-@pytest.mark.inputs(50)
+@pytest.mark.inputs(20)
 def test_distributions(fuzz):
     def check(drawn):
         p, (x, y) = drawn
@@ -23,7 +23,7 @@ def test_distributions(fuzz):
     fuzz(st.tuples(testing.distributions(), testing.pairs()), check)
 
 
-@pytest.mark.inputs(50)
+@pytest.mark.inputs(20)
 def test_problems(fuzz):
     def check(problem):
         a, b, M = problem

@@ -33,7 +33,7 @@ def require_answer(solve: Any, a: Any, b: Any, M: Any, *, must: bool = True) -> 
     return None
 
 
-@pytest.mark.inputs(220)
+@pytest.mark.inputs(70)
 @pytest.mark.parametrize("method", ["auto", "simplex"])
 def test_simplex(fuzz, method):
     fuzz(
@@ -42,7 +42,7 @@ def test_simplex(fuzz, method):
     )
 
 
-@pytest.mark.inputs(120)
+@pytest.mark.inputs(100)
 def test_sentinels(fuzz):
     fuzz(
         fuzzed.problems(6, fuzzed.sentinel_costs),
@@ -50,7 +50,7 @@ def test_sentinels(fuzz):
     )
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(25)
 @pytest.mark.parametrize("function", [emd.solve, emd.primal, emd.dual], ids=lambda f: f.__name__)
 def test_highs(fuzz, function):
     fuzz(
@@ -61,7 +61,7 @@ def test_highs(fuzz, function):
     )
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(30)
 def test_pot(fuzz):
     pytest.importorskip("ot")
     fuzz(
@@ -72,7 +72,7 @@ def test_pot(fuzz):
     )
 
 
-@pytest.mark.inputs(3)
+@pytest.mark.inputs(1)
 @pytest.mark.parametrize("function", [emd.solve, emd.primal, emd.dual], ids=lambda f: f.__name__)
 def test_cvxpy(fuzz, function):
     pytest.importorskip("cvxpy")
@@ -84,7 +84,7 @@ def test_cvxpy(fuzz, function):
     )
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(40)
 def test_distance_and_limits(fuzz):
     def check(drawn):
         (a, b, M), limit = drawn
@@ -110,7 +110,7 @@ def sparse_problems(draw):
     return a, b, given, dense
 
 
-@pytest.mark.inputs(100)
+@pytest.mark.inputs(70)
 def test_sparse_costs(fuzz):
     def check(drawn):
         a, b, given, dense = drawn
@@ -136,7 +136,7 @@ def batches(draw):
     return a, b, M
 
 
-@pytest.mark.inputs(70)
+@pytest.mark.inputs(50)
 def test_batches(fuzz):
     def check(drawn):
         a, b, M = drawn
@@ -170,7 +170,7 @@ def starts(draw):
     return (a, b, M), other if other[2].shape == (n, m) else (a, b, M)
 
 
-@pytest.mark.inputs(100)
+@pytest.mark.inputs(60)
 def test_warm_starts(fuzz):
     def check(drawn):
         problem, begin = drawn
@@ -190,7 +190,7 @@ def starts_of_many(draw):
     n, m = draw(st.integers(20, 60)), draw(st.integers(20, 60))
     M = rng.random((n, m))
     where = draw(st.sampled_from(["none", "block", "row"]))
-    big = draw(st.sampled_from(fuzzed.SENTINELS))
+    big = draw(st.sampled_from(fuzzed.SENTINELS[:-1]))  # times the mass within float64
     if where == "block":
         # As many atoms in either block, so that nothing has to cross.
         k = min(n, m) // 2
@@ -211,7 +211,7 @@ def starts_of_many(draw):
     return a, b, M, where, draw(st.sampled_from(["cold", "own", "useless", "adversarial"]))
 
 
-@pytest.mark.inputs(25)
+@pytest.mark.inputs(15)
 def test_problems_of_many_atoms(fuzz):
     from tests.fuzz.oracles import highs
 
@@ -257,7 +257,7 @@ def histograms_and_costs(draw):
     return M, P, Q, draw(st.booleans())
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(40)
 def test_pairwise(fuzz):
     def check(drawn):
         M, P, Q, both = drawn
@@ -279,7 +279,7 @@ def test_pairwise(fuzz):
     fuzz(histograms_and_costs().filter(lambda x: fuzzed.in_range(60.0, _largest(x[0]))), check)
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(50)
 def test_uniform_and_rounded_masses(fuzz):
     """None, and masses that are equal up to rounding only, stand for masses that are equal."""
     from tests.fuzz.oracles import uniform
@@ -315,7 +315,7 @@ def test_uniform_and_rounded_masses(fuzz):
     )
 
 
-@pytest.mark.inputs(60)
+@pytest.mark.inputs(20)
 def test_c_transform(fuzz):
     def check(drawn):
         M, f, as_sparse = drawn
