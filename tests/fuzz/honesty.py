@@ -48,7 +48,7 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
         )
     off = abs(Fraction(dual) - found.dual)
     _require(
-        off <= ROUNDING * found.dual_size + _TINY,
+        off <= ROUNDING * found.dual_size + _TINY * (1 + problem.mass * problem.largest),
         f"dual value {dual!r} of potentials that earn {_text(found.dual)}",
     )
     if optimum is not None:

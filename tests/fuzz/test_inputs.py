@@ -186,7 +186,7 @@ SCALARS = st.one_of(
     st.sampled_from(
         [0, 1, -1, 2, 0.5, 10**30, -(10**30), 1e308, -1e308, 5e-324, float("nan"), float("inf"),
          -float("inf"), np.float32(0.5), np.int8(3), np.bool_(True), 1 + 0j, "x", "", b"", (),
-         (0, 3), [1.0, 2.0], {"a": 1}, object, lambda *_: None, Ellipsis]
+         (0, 3), [1.0, 2.0], {"a": 1}, lambda *_: None, Ellipsis]
     ),
 )  # fmt: skip
 
