@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from divkit.emd.answer import Answer, ConvergenceError, Vector
+from divkit.emd.answer import Answer, ConvergenceError, Indices, Vector
 from divkit.emd.costs import Costs
 from divkit.emd.transport import Transport, judged
 
@@ -20,9 +20,40 @@ def certified(
     """Return an answer's record, with its certificate, and whether it is optimal to rounding."""
     from scipy.sparse import csr_array
 
-    plan = csr_array((answer.mass, (answer.rows, answer.columns)), shape=costs.shape)
     f, g, number = answer.f, answer.g, answer.iterations
+    arcs = answer.mass, answer.rows, answer.columns
+    left_out = _left_out(answer.rows, a), _left_out(answer.columns, b)
+    if any(atoms.size for atoms in left_out):
+        arcs = _with(*left_out, a, b, costs, answer)
+    plan = csr_array((arcs[0], arcs[1:]), shape=costs.shape)
     return judged(a, b, costs, plan, f, g, method=method, iterations=number, prove=prove)
+
+
+def _left_out(served: Indices, weights: Vector) -> Indices:
+    """Return the atoms with mass that a plan does not serve: they may weigh a rounding of others."""
+    rest = weights > 0
+    rest[served] = False
+    return np.flatnonzero(rest)
+
+
+def _with(
+    sources: Indices, sinks: Indices, a: Vector, b: Vector, costs: Costs, answer: Answer
+) -> tuple[Vector, Indices, Indices]:
+    """Return the plan with atoms it left out, each joined to its cheapest partner."""
+    n, m = costs.shape
+    f, g = (np.where(x > 0, y, -np.inf) for x, y in ((a, answer.f), (b, answer.g)))
+    rows, columns, mass = [answer.rows], [answer.columns], [answer.mass]
+    for i in sources.tolist():
+        cost = costs.at(np.full(m, i), np.arange(m)) - g
+        j = int(np.argmin(cost))
+        if cost[j] < np.inf:
+            rows, columns, mass = [*rows, [i]], [*columns, [j]], [*mass, [a[i]]]
+    for j in sinks.tolist():
+        cost = costs.at(np.arange(n), np.full(n, j)) - f
+        i = int(np.argmin(cost))
+        if cost[i] < np.inf:
+            rows, columns, mass = [*rows, [i]], [*columns, [j]], [*mass, [b[j]]]
+    return np.concatenate(mass), np.concatenate(rows), np.concatenate(columns)
 
 
 def exact(

@@ -143,6 +143,16 @@ def tight(
         if not shift.any():
             break
         high_f, high_g = high_f.plus(shift[of_rows]), high_g.plus(-shift[of_columns])
+    # What the plan leaves out has its largest potential.
+    for left_out, side in (
+        (np.bincount(rows, minlength=f.size) == 0, 0),
+        (np.bincount(columns, minlength=g.size) == 0, 1),
+    ):
+        if left_out.any():
+            pair = high_f, high_g
+            minima = (slacks.row_minima, slacks.column_minima)[side]
+            most = pair[side].plus(np.where(left_out, minima(*pair), 0.0))
+            high_f, high_g = (most, high_g) if side == 0 else (high_f, most)
     return high_f, high_g
 
 
