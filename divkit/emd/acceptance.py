@@ -19,6 +19,15 @@ OF_SIZE = 1e-14
 LARGEST_ERROR = 1e-12
 
 
+def fine_rounding(paid: float, size: float) -> float:
+    """Return what roundings may add to a gap that is measured in 32 digits, 0 if that is nothing.
+
+    The parameters are those of `is_rounding`.
+    """
+    rounding = FINE_ROUNDING * size
+    return rounding if rounding > NEGLIGIBLE * paid else 0.0
+
+
 def is_rounding(slack: float, fault: float, paid: float, size: float) -> bool:
     """Return whether a gap is rounding, and no scaling can make it smaller.
 

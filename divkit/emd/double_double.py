@@ -7,7 +7,8 @@ The Art of Computer Programming 2, section 4.2.2, theorem B), so it can be kept.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ Floats = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 
-class DoubleDouble(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class DoubleDouble:
     """Numbers ``high + low``, with `high` what they are in float64."""
 
     high: Vector
@@ -29,7 +31,7 @@ class DoubleDouble(NamedTuple):
         """Return floats as they are."""
         return cls(x, np.zeros_like(x))
 
-    def __getitem__(self, index: Any) -> DoubleDouble:  # type: ignore[override]
+    def __getitem__(self, index: Any) -> DoubleDouble:
         """Return some of the numbers."""
         return DoubleDouble(self.high[index], self.low[index])
 

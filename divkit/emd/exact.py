@@ -30,7 +30,7 @@ def certified(
 
 
 def _left_out(served: Indices, weights: Vector) -> Indices:
-    """Return the atoms with mass that a plan does not serve: they may weigh a rounding of others."""
+    """Return the atoms with mass that a plan does not serve."""
     rest = weights > 0
     rest[served] = False
     return np.flatnonzero(rest)
@@ -42,18 +42,20 @@ def _with(
     """Return the plan with atoms it left out, each joined to its cheapest partner."""
     n, m = costs.shape
     f, g = (np.where(x > 0, y, -np.inf) for x, y in ((a, answer.f), (b, answer.g)))
-    rows, columns, mass = [answer.rows], [answer.columns], [answer.mass]
+    pairs: list[tuple[int, int, float]] = []
     for i in sources.tolist():
         cost = costs.at(np.full(m, i), np.arange(m)) - g
-        j = int(np.argmin(cost))
-        if cost[j] < np.inf:
-            rows, columns, mass = [*rows, [i]], [*columns, [j]], [*mass, [a[i]]]
+        pairs.append((i, int(np.argmin(cost)), float(a[i])))
     for j in sinks.tolist():
         cost = costs.at(np.arange(n), np.full(n, j)) - f
-        i = int(np.argmin(cost))
-        if cost[i] < np.inf:
-            rows, columns, mass = [*rows, [i]], [*columns, [j]], [*mass, [b[j]]]
-    return np.concatenate(mass), np.concatenate(rows), np.concatenate(columns)
+        pairs.append((int(np.argmin(cost)), j, float(b[j])))
+    rows, columns, mass = (np.array(x) for x in zip(*pairs, strict=True))
+    allowed = np.isfinite(costs.at(rows, columns))
+    return (
+        np.concatenate([answer.mass, mass[allowed]]),
+        np.concatenate([answer.rows, rows[allowed]]),
+        np.concatenate([answer.columns, columns[allowed]]),
+    )
 
 
 def exact(

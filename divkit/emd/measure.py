@@ -23,6 +23,7 @@ from divkit.emd.acceptance import (
     NEGLIGIBLE,
     OF_SIZE,
     ROUNDING,
+    fine_rounding,
     is_rounding,
 )
 from divkit.emd.answer import Indices, Vector
@@ -150,9 +151,10 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
         return Measure(f.high, g.high, math.inf, lower, math.inf, False, False, False)
     value, paid = total(mass * plan.cost), total(mass * np.abs(plan.cost))
     slack = total(mass * reduced(plan.cost, f[plan.rows], g[plan.columns]))
-    fault = total(*(part * plan.row_error for part in f), *(part * plan.column_error for part in g))
+    faults = (f, plan.row_error), (g, plan.column_error)
+    fault = total(*(part * error for x, error in faults for part in (x.high, x.low)))
     size += paid
-    slack += FINE_ROUNDING * size
+    slack += fine_rounding(paid, size)
     gap = slack + fault
     exact = is_rounding(slack, fault, paid, size)
     return Measure(f.high, g.high, value, value - gap, gap, exact, False, not exact)
@@ -168,7 +170,7 @@ def _completed(
     n, m = plan.costs.shape
     all_f, all_g = DoubleDouble(*np.zeros((2, n))), DoubleDouble(*np.zeros((2, m)))
     for whole, part, atoms in ((all_f, f, sources), (all_g, g, sinks)):
-        whole.high[atoms], whole.low[atoms] = part
+        whole.high[atoms], whole.low[atoms] = part.high, part.low
     # Atoms without mass get the largest feasible potential; where no pair is, any number is.
     if sources.size < n:
         least = plan.costs.row_minima(np.where(b > 0, all_g.high, -np.inf))

@@ -65,11 +65,14 @@ class Slacks:
     def row_minima(self, f: DoubleDouble, g: DoubleDouble, *, below: bool = False) -> Vector:
         """Return min_j M_ij − f_i − g_j, or with `below` numbers that are certainly no larger."""
         one = np.zeros(g.high.size, np.intp)
-        return self.between(f, g, np.arange(f.high.size), one, below=below)[:, 0]
+        least: Vector = self.between(f, g, np.arange(f.high.size), one, below=below)[:, 0]
+        return least
 
     def column_minima(self, f: DoubleDouble, g: DoubleDouble) -> Vector:
         """Return min_i M_ij − f_i − g_j."""
-        return self.between(f, g, np.zeros(f.high.size, np.intp), np.arange(g.high.size))[0]
+        one = np.zeros(f.high.size, np.intp)
+        least: Vector = self.between(f, g, one, np.arange(g.high.size))[0]
+        return least
 
     def feasible(self, f: DoubleDouble, g: DoubleDouble) -> tuple[DoubleDouble, DoubleDouble]:
         """Return the potentials lowered until they are feasible in spite of every rounding."""

@@ -11,6 +11,7 @@ from scipy.sparse import coo_array, csr_array, csr_matrix
 from scipy.spatial import Delaunay
 
 from divkit import emd
+from divkit.emd.double_double import DoubleDouble
 from divkit.emd.flows import beckmann
 from divkit.testing.distributions import distributions
 from tests.emd import naive
@@ -338,7 +339,7 @@ def test_the_cut_that_is_named_is_violated(rng):
 def test_an_answer_that_is_none_is_refused(rng, monkeypatch):
     def half_hearted(supply, network, mass):
         optimum = solve(supply, network, mass)
-        return optimum._replace(potential=0.5 * optimum.potential)
+        return optimum._replace(potential=DoubleDouble.of(0.5 * optimum.potential.high))
 
     solve = beckmann.cheapest
     monkeypatch.setattr(beckmann, "cheapest", half_hearted)

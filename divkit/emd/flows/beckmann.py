@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from divkit.emd.acceptance import FINE_ROUNDING, LARGEST_ERROR, is_rounding
+from divkit.emd.acceptance import LARGEST_ERROR, fine_rounding, is_rounding
 from divkit.emd.answer import ConvergenceError, Indices, Vector
 from divkit.emd.double_double import DoubleDouble, reduced
 from divkit.emd.flows import flow_paths, lipschitz
@@ -64,8 +64,7 @@ def solve(
     network = network._replace(lengths=np.ldexp(network.lengths, -cost_exponent))
 
     optimum = cheapest(_supply(a, b, component), network, mass)
-    f, rounded = _potential(a, b, network, component, optimum.potential)
-    fine = f
+    fine, rounded = _potential(a, b, network, component, optimum.potential)
     f = fine.high
     nodes = np.arange(a.size)
     error = marginal_error(
@@ -77,7 +76,7 @@ def solve(
     slack, fault = total(optimum.mass * reduced_lengths), total(f * error, fine.low * error)
     paid = total(optimum.mass * optimum.lengths)
     size = paid + total(a * np.abs(f), b * np.abs(f))
-    slack += FINE_ROUNDING * size
+    slack += fine_rounding(paid, size)
     gap = slack + fault
     distance = _range(f, component) if largest is None else np.ldexp(largest, -cost_exponent)
     f = np.ldexp(f, cost_exponent)
@@ -144,8 +143,8 @@ def _potential(
     )
     unit = np.ldexp(1.0, int(np.frexp(np.abs(high).max())[1]) - _DIGITS)
     shift = (np.rint(shift / unit) * unit)[component]
-    f = DoubleDouble(high, low).plus(shift)
-    return f, 2 * float(np.abs(f.low).max())
+    potential = DoubleDouble(high, low).plus(shift)
+    return potential, 2 * float(np.abs(potential.low).max())
 
 
 def _range(f: Vector, component: Indices) -> float:

@@ -207,7 +207,7 @@ class NetworkSimplex:
         Costs far below the largest potential get back the digits that it has taken from them.
         """
         fine = DoubleDouble(*np.zeros((2, self.nodes + 1)))
-        tree.set_fine_potentials(self._tree, self._cost, self._hung, *fine)
+        tree.set_fine_potentials(self._tree, self._cost, self._hung, fine.high, fine.low)
         self._cost = reduced(self._cost, fine[self._tail], -fine[self._head])
         self._cost[self._tree["arc"][self._tree["arc"] != tree.ARTIFICIAL]] = 0.0
         self._hung = np.zeros_like(self._hung)
