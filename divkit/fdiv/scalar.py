@@ -11,6 +11,8 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
+
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.elementary import LOG2
 from divkit.fdiv.rebind import rebind
@@ -49,6 +51,8 @@ def integral(D: Divergence, p: list[float], q: list[float]) -> tuple[float, floa
         excess = math.fsum(terms)
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         return None
+    if excess != excess:
+        return None
     if q_alone:
         excess += (D.at_zero - D.at_one + D.derivative_at_one) * q_alone
     if p_alone:
@@ -58,7 +62,24 @@ def integral(D: Divergence, p: list[float], q: list[float]) -> tuple[float, floa
 
 @functools.lru_cache(maxsize=256)
 def _integrand(D: Divergence) -> Any:
-    return rebind(D.formulas.integrand, sys.modules[__name__], lambda function: function)
+    h = rebind(D.formulas.integrand, sys.modules[__name__], lambda function: function)
+    if not _is_of_others(D):
+        return h
+
+    def raising(*args: Any) -> Any:
+        # With constants of NumPy numbers are NumPy's, which overflow with a warning.
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return h(*args)
+
+    return raising
+
+
+def _is_of_others(D: Divergence) -> bool:
+    """Return whether code from outside this package is called."""
+    _, parts = D.recipe or (None, ())
+    return not getattr(D.formulas.integrand, "__module__", "").startswith("divkit.fdiv.") or any(
+        _is_of_others(part) if isinstance(part, Divergence) else callable(part) for part in parts
+    )
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:

@@ -6,8 +6,10 @@ import re
 import array_api_strict as strict
 import numpy as np
 import pytest
+import torch
 
 from divkit import fdiv
+from divkit.fdiv import evaluate
 from divkit.fdiv.derivation import jets
 from divkit.testing import check_divergence
 
@@ -114,6 +116,78 @@ def test_without_sympy_it_is_the_same(monkeypatch):
     assert C.slope == 1
     assert C.at_zero == np.inf
     assert C.conjugate_at_slope == pytest.approx(2, rel=1e-9)
+
+
+CONSTANTS = {
+    "float64": np.float64,
+    "float32": np.float32,
+    "array": np.asarray,
+    "narrow array": lambda c: np.asarray(c, dtype=np.float32),
+}
+OPERATORS = {
+    "*": lambda c, u, xp: c * (u * xp.log(u)),
+    "+": lambda c, u, xp: c + (u - 1) ** 2,
+    "-": lambda c, u, xp: c - xp.sqrt(u),
+    "**": lambda c, u, xp: c ** (-u),
+    "<": lambda c, u, xp: xp.where(c < u, u - 2, 0 * u),
+    ">=": lambda c, u, xp: xp.where(c >= u, 0 * u, u - 2),
+    "*where": lambda c, u, xp: xp.where(u > c, 2.0, 1.0) * (u - c) + u - u,
+}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("kind", CONSTANTS)
+def test_constants_of_numpy_on_the_left(kind, operator):
+    f = OPERATORS[operator]
+    c = CONSTANTS[kind](2)
+    D, expected = (fdiv.custom(lambda u, xp, c=c: f(c, u, xp)) for c in (c, 2.0))
+    p = np.array([0.5, 0.3, 0.125, 0.05, 0.025])
+    q = np.array([0.1, 0.3, 0.25, 0.1, 0.25])
+    t = np.linspace(-3, 0.9 * min(expected.slope, 3.0), 7)
+    assert D(p, q) == D(p.tolist(), q.tolist())
+    for of in (
+        lambda D: D(p, q),
+        lambda D: D(p[None], q[None]),
+        lambda D: D.witness(p, q),
+        lambda D: D.conjugate(t),
+        lambda D: D.adjoint(p, q),
+        lambda D: [D.slope, D.at_zero, D.derivative_at_zero],
+    ):
+        np.testing.assert_allclose(of(D), of(expected), rtol=1e-13, atol=1e-14)
+    assert D.generator_formula == expected.generator_formula
+    p, q = (torch.asarray(x).requires_grad_() for x in (p, q))
+    value = D(p, q)
+    assert value.item() == pytest.approx(expected(p, q).item(), rel=1e-13)
+    gradient, reference = (torch.autograd.grad(E(p, q), (p, q)) for E in (D, expected))
+    for found, right in zip(gradient, reference, strict=True):
+        assert torch.isfinite(found).all()
+        torch.testing.assert_close(found, right)
+
+
+@pytest.mark.parametrize("kind", CONSTANTS)
+def test_constants_of_numpy_in_compiled_loops(kind, monkeypatch):
+    c = CONSTANTS[kind](2)
+    D = fdiv.custom(lambda u, xp: c * (u * xp.log(u)))
+    p, q = np.random.default_rng(0).dirichlet(np.ones(100), (2, 3))
+    expected = D(p, q)
+    monkeypatch.setattr(evaluate, "_COMPILE_AFTER", 0)
+    np.testing.assert_allclose(D(p, q), expected, rtol=1e-14)
+    np.testing.assert_allclose(expected, 2 * fdiv.kl(p, q), rtol=1e-14)
+
+
+def test_numbers_of_numpy_overflow_in_silence():
+    one = np.float64(1)
+    D = fdiv.custom(lambda u, xp: (one * u - 1) ** 4)
+    assert D([1.0, 1e-120], [1e-120, 1.0]) == np.inf
+
+
+def test_gradients_are_those_of_the_catalogue():
+    p = torch.tensor([0.25, 0.75, 0.0], dtype=torch.float64, requires_grad=True)
+    q = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64)
+    found, right = (
+        torch.autograd.grad(D(p, q), p)[0] for D in (fdiv.custom(ROWS["pearson"]), fdiv.pearson)
+    )
+    torch.testing.assert_close(found, right)
 
 
 def test_a_derivative_of_ones_own():

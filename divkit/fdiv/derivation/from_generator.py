@@ -76,18 +76,20 @@ def custom(
     ValueError: `generator` must be convex, but f(1) = -0 lies above the chord from f(0.660693) =
     -0.339307 to f(1.51356) = -0.513561, which is -0.408632 there
     """
+    given = generator, name, derivative
     _callable("generator", generator)
+    generator = _with_numbers(generator)
     f = _values("generator", generator)
     _convex(f)
     if derivative is None:
         f_prime = _derivative(generator, f)
     else:
         _callable("derivative", derivative)
-        f_prime = derivative
+        f_prime = _with_numbers(derivative)
         _tangent(f, _values("derivative", f_prime))
 
     bounded, f_prime = derive.without_overflow(generator, f_prime)
-    known = symbolic.closed_forms(generator)
+    known = symbolic.closed_forms(given[0])
     limits = symbolic.merged(derive.limits_of(bounded, f_prime), known)
     integrand = integrand_of(generator, limits)
     formulas = derive.formulas(bounded, f_prime, integrand, limits)
@@ -100,7 +102,7 @@ def custom(
         **vars(limits),
         adjoint_of=None if _is_own_adjoint(generator) else "derived",
         citation="the user's own",
-        recipe=(_again, (generator, name, derivative)),
+        recipe=(_again, given),
     )
 
 
@@ -124,6 +126,16 @@ def _callable(role: str, function: Any) -> None:
         ) from None
     except ValueError:  # a builtin without a signature
         pass
+
+
+def _with_numbers(function: Formula) -> Formula:
+    """Return the function with its constants as numbers, where some are foreign to other libraries.
+
+    Loops and plain numbers leave it to the arrays then.
+    """
+    if not jets.meets_foreign(function):
+        return function
+    return lambda u, xp: jets.value(function, u, xp)
 
 
 def _values(role: str, function: Formula) -> Vector:

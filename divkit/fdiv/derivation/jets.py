@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from divkit._check import Array
 
 
@@ -29,6 +31,39 @@ def series(f: Callable[[Any, Any], Any], u: float, direction: float, order: int,
     return [float(x) for x in value.c] if isinstance(value, Jet) else [float(value)] + [0.0] * order
 
 
+def value(f: Callable[[Any, Any], Any], u: Array, xp: Any) -> Array:
+    """Return f(u), the constants that f takes from NumPy read as numbers.
+
+    Other libraries do not multiply by an array of NumPy, and a number by one of its narrow types
+    is rounded to that.
+    """
+    if isinstance(u, Jet):  # which does so itself
+        return f(u, xp)
+    found = f(Jet([u], xp), Namespace(xp))
+    return found.c[0] if isinstance(found, Jet) else found
+
+
+def meets_foreign(f: Callable[[Any, Any], Any]) -> bool:
+    """Return whether f calculates with 0-dimensional arrays or narrow numbers of NumPy."""
+    watch = Watch()
+    with np.errstate(all="ignore"):
+        try:
+            f(Jet([np.array([0.5, 2.0])], watch), Namespace(watch))
+        except Exception:  # whatever a foreign function and a jet do to each other
+            return False
+    return watch.met
+
+
+class Watch:
+    """NumPy, as a jet's namespace that remembers whether it met a foreign constant."""
+
+    def __init__(self) -> None:
+        self.met = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
 class Jet:
     """A truncated Taylor series; see the module."""
 
@@ -38,16 +73,29 @@ class Jet:
     def __init__(self, c: list[Array], xp: Any) -> None:
         self.c, self.xp = c, xp
 
+    def number(self, x: Any) -> Any:
+        """Return a constant of NumPy that other libraries do not take, or round to, as a float."""
+        if isinstance(x, np.ndarray):
+            foreign = x.ndim == 0 and x.dtype.kind in "biuf"
+        else:
+            foreign = isinstance(x, np.floating) and not isinstance(x, float)
+        if not foreign:
+            return x
+        if isinstance(self.xp, Watch):
+            self.xp.met = True
+        return float(x)
+
     def lift(self, other: Any) -> Jet:
         """Return a constant as a jet of the same order."""
         if isinstance(other, Jet):
             return other
+        other = self.number(other)
         zero = self.xp.zeros_like(self.c[0])
         return Jet([zero + other, *[zero] * (len(self.c) - 1)], self.xp)
 
     def __add__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
-            return Jet([self.c[0] + other, *self.c[1:]], self.xp)
+            return Jet([self.c[0] + self.number(other), *self.c[1:]], self.xp)
         return Jet([a + b for a, b in zip(self.c, other.c, strict=True)], self.xp)
 
     __radd__ = __add__
@@ -60,14 +108,15 @@ class Jet:
 
     def __sub__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
-            return Jet([self.c[0] - other, *self.c[1:]], self.xp)
+            return Jet([self.c[0] - self.number(other), *self.c[1:]], self.xp)
         return Jet([a - b for a, b in zip(self.c, other.c, strict=True)], self.xp)
 
     def __rsub__(self, other: Any) -> Jet:
-        return Jet([other - self.c[0], *(-a for a in self.c[1:])], self.xp)
+        return Jet([self.number(other) - self.c[0], *(-a for a in self.c[1:])], self.xp)
 
     def __mul__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
+            other = self.number(other)
             return Jet([a * other for a in self.c], self.xp)
         a, b = self.c, other.c
         return Jet([_dot(a, b, k) for k in range(len(a))], self.xp)
@@ -76,6 +125,7 @@ class Jet:
 
     def __truediv__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
+            other = self.number(other)
             return Jet([a / other for a in self.c], self.xp)
         a, b = self.c, other.c
         q: list[Array] = []
@@ -92,6 +142,7 @@ class Jet:
     def __pow__(self, n: Any) -> Jet:
         if isinstance(n, Jet):
             return exp(n * log(self))
+        n = self.number(n)
         if n == int(n) and 0 <= n <= 8:  # right at 0 too, where the recurrence divides by it
             result = self.lift(1.0)
             for _ in range(int(n)):
@@ -108,7 +159,7 @@ class Jet:
         return Jet(y, self.xp)
 
     def __rpow__(self, base: Any) -> Jet:
-        return exp(self * self.xp.log(self.c[0] * 0 + base))
+        return exp(self * self.xp.log(self.c[0] * 0 + self.number(base)))
 
     def __abs__(self) -> Jet:
         result: Jet = where(self < 0, -self, self)
@@ -123,29 +174,35 @@ class Jet:
         return less
 
     def __gt__(self, other: Any) -> Any:
-        return -self < -other
+        return -self < -self.number(other)
 
     def __le__(self, other: Any) -> Any:
-        return ~(self > other)
+        return _not(self > other)
 
     def __ge__(self, other: Any) -> Any:
-        return ~(self < other)
+        return _not(self < other)
 
-    # No jet equals a number: at a kink it is on one side of it.
+    # No jet equals a number, but for one without a direction: at a kink it is on one side of it.
     def __eq__(self, other: object) -> Any:
+        if len(self.c) == 1:
+            return (self - other).c[0] == 0
         return self.xp.zeros_like(self.c[0]) != 0
 
     def __ne__(self, other: object) -> Any:
-        return self.xp.zeros_like(self.c[0]) == 0
+        return _not(self == other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         # So that a generator written with NumPy's own functions works as well.
-        function = _FUNCTIONS.get(ufunc.__name__)
-        if method != "__call__" or function is None or any(options.values()):
+        if method != "__call__" or any(options.values()):
             return NotImplemented
-        return function(*inputs)
+        # NumPy on the left of an operator comes here, too: the operator would only come back.
+        reflected = _REFLECTED.get(ufunc.__name__)
+        if reflected is not None and not isinstance(inputs[0], Jet):
+            return getattr(inputs[1], reflected)(inputs[0])
+        function = _FUNCTIONS.get(ufunc.__name__)
+        return NotImplemented if function is None else function(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         mine = _FUNCTIONS.get(function.__name__)
@@ -166,6 +223,10 @@ class Namespace:
         return lambda *args: (
             function(*args) if any(isinstance(x, Jet) for x in args) else (plain(*args))
         )
+
+
+def _not(condition: Any) -> Any:
+    return not condition if isinstance(condition, bool) else ~condition
 
 
 def _dot(a: list[Array], b: list[Array], k: int) -> Array:
@@ -293,6 +354,21 @@ def clip(a: Jet, least: Any = None, most: Any = None) -> Any:
     return a if most is None else minimum(a, most)
 
 
+_REFLECTED = {
+    "add": "__radd__",
+    "subtract": "__rsub__",
+    "multiply": "__rmul__",
+    "divide": "__rtruediv__",
+    "power": "__rpow__",
+    "float_power": "__rpow__",
+    "less": "__gt__",
+    "less_equal": "__ge__",
+    "greater": "__lt__",
+    "greater_equal": "__le__",
+    "equal": "__eq__",
+    "not_equal": "__ne__",
+}
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": exp,
     "expm1": expm1,
@@ -334,4 +410,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "divide": lambda a, b: a / b,
     "negative": lambda a: -a,
     "positive": lambda a: a,
+    "less": lambda a, b: a < b,
+    "less_equal": lambda a, b: a <= b,
+    "greater": lambda a, b: a > b,
+    "greater_equal": lambda a, b: a >= b,
+    "equal": lambda a, b: a == b,
+    "not_equal": lambda a, b: a != b,
 }

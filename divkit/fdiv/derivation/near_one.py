@@ -26,11 +26,15 @@ def integrand_of(generator: Formula, limits: Limits) -> Integrand:
     if_only_p = limits.slope - slope_1
     if_only_q = limits.at_zero - f_1 + slope_1
 
+    def alone(x: Array, limit: float) -> Array:
+        # A constant where it is infinite: the derivative of what is not chosen must be finite.
+        return x * limit if limit < INF else 0.0 * x + INF
+
     def plain(p: Array, q: Array, xp: Any) -> Array:
         u = p / q
         F = generator(u, xp) - f_1 - slope_1 * (u - 1)
         # Where f itself overflows the atom counts as one that q does not have, or p.
-        limit = xp.where(u > 1, p * if_only_p, q * if_only_q)
+        limit = xp.where(u > 1, alone(p, if_only_p), alone(q, if_only_q))
         return xp.where(xp.abs(F) < INF, q * F, limit)
 
     def phi(d: Any, xp: Any) -> Any:
