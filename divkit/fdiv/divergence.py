@@ -44,6 +44,9 @@ class Formulas:
     cone : (p, q, xp) -> h, optional
         The integrand as a convex expression, made of affine ones and of the functions of
         `divkit.cvx`: `relative_entropy`, `absolute`, `positive`, `length`, `square_over`, `power`.
+    between : (laws) -> D or None, optional
+        D between two members of a parametric family, from what has a closed form there: the `Laws`
+        of `divkit.fdiv.exponential_family`.
     """
 
     generator: Formula
@@ -54,6 +57,7 @@ class Formulas:
     activation: Formula
     penalty: Formula
     cone: Any = None
+    between: Callable[[Any], float | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -50,55 +50,61 @@ class Family:
     total_variation: Callable[[Any, Any], float | None] = lambda p, q: None
 
 
-def divergence(D: Divergence | Transform, family: Family, p: Any, q: Any) -> float:
-    """Return D(P‖Q) for two members of `family`; ValueError where no closed form is known."""
+@dataclass(frozen=True)
+class Laws:
+    """Two members p and q of a family, and what divergences between them are made of."""
 
-    def exponent(a: float) -> float:
+    family: Family
+    p: Any
+    q: Any
+
+    def exponent(self, a: float) -> float:
+        """Return J(α) = −log ∫ p^α q^(1−α)."""
         # J_pq(α) = J_qp(1−α): the smaller weight goes first, for what is proportional to it.
         if a in (0, 1):
             return 0.0
-        J = family.exponent(a, p, q) if abs(a) <= abs(1 - a) else family.exponent(1 - a, q, p)
+        p, q, weight = (self.p, self.q, a) if abs(a) <= abs(1 - a) else (self.q, self.p, 1 - a)
+        J = self.family.exponent(weight, p, q)
         # 0 ≤ J inside (0, 1) and J ≤ 0 outside, whatever the last rounding.
         return max(J, 0.0) if 0 < a < 1 else min(J, 0.0)
 
-    def power(a: float) -> float:
-        """Return (∫ p^α q^(1−α) − 1) / (α(α−1)), the α-divergence."""
-        return _expm1(-exponent(a)) / (a * (a - 1))
+    def largest_exponent(self) -> float:
+        """Return the largest J(α) over 0 < α < 1; J is concave."""
+        from scipy.optimize import minimize_scalar
 
-    order = next(iter(D.parameters.values()), math.nan)
-    known: dict[str, Callable[[], float | None]] = {
-        "kl": lambda: family.kl(p, q),
-        "reverse_kl": lambda: family.kl(q, p),
-        "jeffreys": lambda: family.kl(p, q) + family.kl(q, p),
-        "pearson": lambda: 2 * power(2),
-        "neyman": lambda: 2 * power(-1),
-        "squared_hellinger": lambda: power(0.5) / 2,
-        "alpha": lambda: power(order),
-        "tsallis": lambda: order * power(order),
-        "cressie_read": lambda: power(order + 1),
-        "renyi": lambda: exponent(order) / (1 - order),
-        "bhattacharyya": lambda: exponent(0.5),
-        "chernoff": lambda: _largest(exponent),
-        "total_variation": lambda: family.total_variation(p, q),
-    }
+        found = minimize_scalar(
+            lambda a: -self.exponent(a), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-9}
+        )
+        return -float(found.fun)
+
+    def power(self, a: float) -> float:
+        """Return (∫ p^α q^(1−α) − 1) / (α(α−1)), the α-divergence."""
+        return _expm1(-self.exponent(a)) / (a * (a - 1))
+
+    def kl(self) -> float:
+        """Return KL(P‖Q)."""
+        return self.family.kl(self.p, self.q)
+
+    def reverse_kl(self) -> float:
+        """Return KL(Q‖P)."""
+        return self.family.kl(self.q, self.p)
+
+    def total_variation(self) -> float | None:
+        """Return TV(P, Q), None where it has no closed form."""
+        return self.family.total_variation(self.p, self.q)
+
+
+def divergence(D: Divergence | Transform, family: Family, p: Any, q: Any) -> float:
+    """Return D(P‖Q) for two members of `family`; ValueError where no closed form is known."""
+    between = D.formulas.between if isinstance(D, Divergence) else D.between
     with np.errstate(all="ignore"):  # infinities are answers here
-        value = known[D.name]() if D.name in known else None
+        value = None if between is None else between(Laws(family, p, q))
     if value is None:
         raise ValueError(
             f"`D` must have a closed form between these {family.name} laws, got {D}: integrate "
             "it with fdiv.from_densities, or sum it over atoms"
         )
     return float(value)
-
-
-def _largest(exponent: Callable[[float], float]) -> float:
-    """Return the largest J(α) over 0 < α < 1; J is concave."""
-    from scipy.optimize import minimize_scalar
-
-    found = minimize_scalar(
-        lambda a: -exponent(a), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-9}
-    )
-    return -float(found.fun)
 
 
 def _expm1(x: float) -> float:

@@ -39,6 +39,8 @@ class Transform:
         Where it and its bound come from.
     parameters : mapping
         The parameters of a member of a family.
+    between : (laws) -> value, optional
+        As in `Formulas`.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Transform:
     formula: str
     citation: str
     parameters: dict[str, float] = field(default_factory=dict)
+    between: Callable[[Any], float | None] | None = None
 
     def __call__(
         self, p: Array, q: Array, axis: int = -1, keepdims: bool = False, normalize: bool = False
@@ -169,6 +172,7 @@ def renyi(order: float) -> Transform:
         formula=f"log(Σ p^{a:.12g} q^{-b:.12g})/{b:.12g}",
         citation="van Erven & Harremoës (2014), eq. (1); Birrell et al. (2021), Theorem 2.1",
         parameters={"order": a},
+        between=lambda laws: laws.exponent(a) / -b,
     )
 
 
@@ -190,6 +194,7 @@ bhattacharyya = Transform(
     dual=lambda p, q, T, xp: _hoelder(p, q, T, 0.5, xp),
     formula="-log(Σ √(p q))",
     citation="Bhattacharyya (1943); its bound by the Cauchy–Schwarz inequality",
+    between=lambda laws: laws.exponent(0.5),
 )
 
 
@@ -262,6 +267,7 @@ chernoff = Transform(
     dual=_chernoff_dual,
     formula="max over 0 < s < 1 of -log(Σ p^s q^(1-s))",
     citation="Chernoff (1952); Cover & Thomas (2006), eq. (11.239); its bound by Hölder's",
+    between=lambda laws: laws.largest_exponent(),
 )
 
 

@@ -12,6 +12,7 @@ import array_api_compat.torch as xp
 import torch
 from torch import Tensor
 
+from divkit import fdiv
 from divkit.fdiv import Divergence
 from divkit.gan.envelope import with_gradient
 
@@ -31,16 +32,19 @@ class Shift:
     D : Divergence
     number : int
         What stands for D in compiled graphs, which pass on tensors and numbers alone.
+    is_kl : bool
+        Whether D is the Kullback–Leibler divergence, by its formulas.
     """
 
     D: Divergence
     number: int
+    is_kl: bool
 
     @staticmethod
     def of(D: Divergence) -> Shift:
         """Return the penalty of D."""
         _numbered[id(D)] = D
-        return Shift(D, id(D))
+        return Shift(D, id(D), D.formulas == fdiv.kl.formulas)
 
     def penalty(self, *batches: Tensor, v_real: Tensor | None = None) -> Tensor:
         """Return inf over ν of ν + E_Q f*(v − ν), Q being the mean of the batches [1]_.
@@ -55,7 +59,7 @@ class Shift:
            "(f, Γ)-divergences: interpolating between f-divergences and integral probability
            metrics", J. Machine Learning Research 23 (2022).
         """
-        if self.D.name == "kl":
+        if self.is_kl:
             count = len(batches)
             logs = (torch.logsumexp(v.flatten(), 0) - math.log(count * v.numel()) for v in batches)
             return functools.reduce(torch.logaddexp, logs)

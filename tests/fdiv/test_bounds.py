@@ -308,3 +308,16 @@ def test_interpolation_refuses(M, L, message):
     squared = line(3) ** 2
     with pytest.raises(ValueError, match=r"triangle inequality, got M\[0, 2\]"):
         bounds.interpolated(fdiv.kl, [0.5, 0.5, 0], [0.1, 0.4, 0.5], squared)
+
+
+def test_a_name_is_not_an_identity():
+    mine = fdiv.custom(lambda u, xp: (u - 1) ** 2, name="kl")
+    p, q, T = [0.5, 0.5], [0.25, 0.75], [1.0, 0.0]
+    found, right = (bounds.shifted(D, p, q, T) for D in (mine, fdiv.pearson))
+    assert float(found.value) == pytest.approx(float(right.value), rel=1e-12)
+    with pytest.raises(ValueError, match="'kl' for two"):
+        bounds.implied(tv=0.1, of=[fdiv.kl, mine])
+    assert list(bounds.implied(tv=0.1, of=[fdiv.alpha(2), fdiv.alpha(3)])) == [
+        "alpha(2)",
+        "alpha(3)",
+    ]

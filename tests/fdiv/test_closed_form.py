@@ -1,5 +1,6 @@
 """Closed forms against 50-digit formulas, sums over atoms, and one another."""
 
+import dataclasses
 import math
 
 import mpmath as mp
@@ -303,3 +304,14 @@ def test_bernoulli_has_every_divergence():
 def test_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_name_is_not_an_identity():
+    mine = fdiv.custom(lambda u, xp: (u - 1) ** 2, name="kl")
+    with pytest.raises(ValueError, match="closed form"):
+        closed_form.gaussian(mine, 0.0, 1.0, 0.5, 1.0)
+    renamed = dataclasses.replace(fdiv.kl, name="mine")
+    assert closed_form.gaussian(renamed, 0.0, 1.0, 0.5, 1.0) == 0.125
+    formulas = dataclasses.replace(fdiv.kl.formulas, cone=None)
+    changed = dataclasses.replace(fdiv.kl, formulas=formulas)
+    assert closed_form.gaussian(changed, 0.0, 1.0, 0.5, 1.0) == 0.125

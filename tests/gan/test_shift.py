@@ -162,3 +162,10 @@ def test_the_non_saturating_generator_follows_the_critic(D):
     loss = objective(D, "non_saturating").generator_loss(v)
     assert loss.item() == 14
     assert torch.autograd.grad(loss, v)[0].tolist() == [-0.5, -0.5]
+
+
+def test_a_name_is_not_an_identity():
+    mine = fdiv.custom(lambda u, xp: (u - 1) ** 2, name="kl")
+    v_real, v_fake = tensor([1.0, 0.5]), tensor([0.0, -0.5, 1.0])
+    found, right = (objective(D).critic_loss(v_real, v_fake).item() for D in (mine, fdiv.pearson))
+    assert found == pytest.approx(right, rel=1e-9)

@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ def implied(
     TypeError
         If a value is not a real number.
     ValueError
-        If nothing is given, a name is not in the catalogue, a value is not finite or outside the
+        If nothing is given, a name is not in the catalogue, two of `of` share one, a value is not finite or outside the
         range of its divergence, or no pair of distributions has all these values.
 
     References
@@ -100,11 +101,26 @@ def implied(
                 _refuse(given)
     targets = list(CATALOGUE.values()) if of is None else list(of)
     return {
-        str(D) if D.name not in CATALOGUE else D.name: (
-            (D.supremum, D.supremum) if apart else _range(D, given)
-        )
-        for D in targets
+        name: (D.supremum, D.supremum) if apart else _range(D, given)
+        for name, D in _by_name(targets).items()
     }
+
+
+def _by_name(targets: list[Divergence]) -> dict[str, Divergence]:
+    """Return the divergences under their names, those of one family with their parameters."""
+    from divkit.fdiv import CATALOGUE
+
+    counts = Counter(D.name for D in dict.fromkeys(targets))
+    found: dict[str, Divergence] = {}
+    for D in targets:
+        alone = D.name in CATALOGUE and counts[D.name] == 1
+        name = D.name if alone else str(D)
+        if found.setdefault(name, D) is not D:
+            raise ValueError(
+                f"`of` must hold divergences of different names, got {name!r} for two: rename one, "
+                "for example `fdiv.custom(f, name=...)`"
+            )
+    return found
 
 
 def _check_value(D: Divergence, value: float) -> None:

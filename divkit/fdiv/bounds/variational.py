@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from divkit import _check
 from divkit._check import Array
+from divkit.fdiv.catalogue.kl import kl
 from divkit.fdiv.divergence import Divergence
 
 Vector = NDArray[np.float64]
@@ -186,7 +187,7 @@ class _Rows:
         They agree to rounding.
         """
         T = _times(scale[:, None], self.T)
-        if self.D.name == "kl":
+        if self.D.formulas == kl.formulas:
             with np.errstate(all="ignore"):
                 mean: Vector = np.sum(self.q * np.exp(T), axis=1, where=self.q > 0)
                 return np.log(mean) - 1, np.log(mean) - 1

@@ -89,6 +89,9 @@ def alpha(order: float = 1.5) -> Divergence:
     def cone(p, q, xp):
         return (xp.power(p, q, a) - a * p + b * q) / (a * b)
 
+    def between(laws):
+        return laws.power(a)
+
     return Divergence(
         name="alpha",
         title="Alpha",
@@ -102,6 +105,7 @@ def alpha(order: float = 1.5) -> Divergence:
             activation=activation,
             penalty=penalty,
             cone=cone,
+            between=between,
         ),
         generator_formula=f"(u**{a:.12g} - 1 - {a:.12g}*(u - 1))/({a:.12g}*{b:.12g})",
         conjugate_formula=f"(max(1 + {b:.12g}*t, 0)**({a:.12g}/{b:.12g}) - 1)/{a:.12g}",

@@ -82,6 +82,9 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
     def cone(p, q, xp):
         return (xp.power(p, q, a) - a * p + b * q) / (a * b)
 
+    def between(laws):
+        return laws.power(a)
+
     return Divergence(
         name="cressie_read",
         title="Cressie–Read",
@@ -95,6 +98,7 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
             activation=activation,
             penalty=penalty,
             cone=cone,
+            between=between,
         ),
         generator_formula=f"u*(u**{b:.12g} - 1)/({a:.12g}*{b:.12g})",
         conjugate_formula=f"max(1 + {b:.12g}*(t - 1/{a:.12g}), 0)**({a:.12g}/{b:.12g})/{a:.12g}",

@@ -36,6 +36,10 @@ def cone(p, q, xp):
     return xp.relative_entropy(p, q) + xp.relative_entropy(q, p)
 
 
+def between(laws):
+    return laws.kl() + laws.reverse_kl()
+
+
 jeffreys = Divergence(
     name="jeffreys",
     title="Jeffreys",
@@ -48,6 +52,7 @@ jeffreys = Divergence(
         activation=activation,
         penalty=conjugate,
         cone=cone,
+        between=between,
     ),
     generator_formula="(u - 1)*log(u)",
     conjugate_formula="W(exp(1 - t)) + 1/W(exp(1 - t)) + t - 2",

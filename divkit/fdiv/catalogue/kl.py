@@ -30,6 +30,10 @@ def cone(p, q, xp):
     return xp.relative_entropy(p, q)
 
 
+def between(laws):
+    return laws.kl()
+
+
 def adjoint():
     from divkit.fdiv.catalogue.reverse_kl import reverse_kl
 
@@ -48,6 +52,7 @@ kl = Divergence(
         activation=activation,
         penalty=conjugate,
         cone=cone,
+        between=between,
     ),
     generator_formula="u*log(u)",
     conjugate_formula="exp(t - 1)",

@@ -37,6 +37,10 @@ def cone(p, q, xp):
     return xp.square_over(p - q, p)
 
 
+def between(laws):
+    return 2 * laws.power(-1)
+
+
 def adjoint():
     from divkit.fdiv.catalogue.pearson import pearson
 
@@ -55,6 +59,7 @@ neyman = Divergence(
         activation=activation,
         penalty=penalty,
         cone=cone,
+        between=between,
     ),
     generator_formula="(1 - u)**2/u",
     conjugate_formula="2 - 2*sqrt(1 - t)",

@@ -33,6 +33,10 @@ def cone(p, q, xp):
     return xp.square_over(p - q, q)
 
 
+def between(laws):
+    return 2 * laws.power(2)
+
+
 def adjoint():
     from divkit.fdiv.catalogue.neyman import neyman
 
@@ -51,6 +55,7 @@ pearson = Divergence(
         activation=activation,
         penalty=conjugate,
         cone=cone,
+        between=between,
     ),
     generator_formula="(u - 1)**2",
     conjugate_formula="t**2/4 + t if t >= -2 else -1",

@@ -34,6 +34,10 @@ def cone(p, q, xp):
     return xp.relative_entropy(q, p)
 
 
+def between(laws):
+    return laws.reverse_kl()
+
+
 def adjoint():
     from divkit.fdiv.catalogue.kl import kl
 
@@ -52,6 +56,7 @@ reverse_kl = Divergence(
         activation=activation,
         penalty=penalty,
         cone=cone,
+        between=between,
     ),
     generator_formula="-log(u)",
     conjugate_formula="-1 - log(-t)",

@@ -35,6 +35,10 @@ def cone(p, q, xp):
     return p + q - 2 * xp.power(p, q, 0.5)
 
 
+def between(laws):
+    return laws.power(0.5) / 2
+
+
 squared_hellinger = Divergence(
     name="squared_hellinger",
     title="Squared Hellinger",
@@ -47,6 +51,7 @@ squared_hellinger = Divergence(
         activation=activation,
         penalty=penalty,
         cone=cone,
+        between=between,
     ),
     generator_formula="(sqrt(u) - 1)**2",
     conjugate_formula="t/(1 - t)",

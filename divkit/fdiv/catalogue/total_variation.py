@@ -31,6 +31,10 @@ def cone(p, q, xp):
     return 0.5 * xp.absolute(p - q)
 
 
+def between(laws):
+    return laws.total_variation()
+
+
 total_variation = Divergence(
     name="total_variation",
     title="Total variation",
@@ -43,6 +47,7 @@ total_variation = Divergence(
         activation=activation,
         penalty=activation,  # f*(t) = t on the activation's range
         cone=cone,
+        between=between,
     ),
     generator_formula="abs(u - 1)/2",
     conjugate_formula="max(t, -1/2)",

@@ -79,6 +79,9 @@ def tsallis(order: float = 1.5) -> Divergence:
     def cone(p, q, xp):
         return (xp.power(p, q, a) - a * p + b * q) / b
 
+    def between(laws):
+        return a * laws.power(a)
+
     return Divergence(
         name="tsallis",
         title="Tsallis",
@@ -92,6 +95,7 @@ def tsallis(order: float = 1.5) -> Divergence:
             activation=activation,
             penalty=penalty,
             cone=cone,
+            between=between,
         ),
         generator_formula=f"u*(u**{b:.12g} - 1)/{b:.12g}",
         conjugate_formula=f"(max(1 + {b:.12g}*t, 0)/{a:.12g})**({a:.12g}/{b:.12g})",
