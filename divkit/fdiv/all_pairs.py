@@ -65,6 +65,10 @@ def pairwise(
     rows = _Rows("P", P, normalize)
     columns = rows if alone else _Rows("Q", Q, normalize)
     _check.broadcastable(("P", rows.x[:1]), ("Q", columns.x[:1]))
+    if not (len(rows.x) and len(columns.x)):
+        return np.empty((len(rows.x), len(columns.x)))
+    for side, other in ((rows, columns), (columns, rows)):
+        side.odd |= side.least_share * other.mass.min() < 1e-290
     if not normalize:
         _check.equal_rows(rows.mass, columns.mass, tolerance)
     half = alone and D.is_symmetric
@@ -103,11 +107,11 @@ class _Rows:
         _check.positive_mass(name, self.mass, np)
         if _check.is_integer(given) and not normalize:
             _check.unit_mass(name, self.mass, np)
-        least = self.x.min(axis=1)
-        self.full = least > 0
+        self.full = self.x.min(axis=1) > 0
         # Left to the arrays, which scale them.
-        tiny = np.where(self.x > 0, self.x, 1.0).min(axis=1) < 1e-290
-        self.odd = tiny | (self.mass < 1e-100) | (self.mass > 1e100)
+        positive = np.where(self.x > 0, self.x, np.inf).min(axis=1, initial=np.inf)
+        self.least_share = positive / self.mass
+        self.odd = (positive < 1e-290) | (self.mass < 1e-100) | (self.mass > 1e100)
 
     @property
     def parts(self) -> tuple[Matrix, Matrix, Matrix, NDArray[np.bool_]]:

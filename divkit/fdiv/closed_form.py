@@ -266,7 +266,7 @@ def _gaussian_parameters(side: str, mean: Array, cov: Array) -> tuple[Any, Any]:
             f"`cov_{side}` must be positive definite, got one with eigenvalue {least:.3g}: "
             "leave out redundant variables, or add a small multiple of the identity"
         ) from None
-    return m, (C + C.T) / 2
+    return m, C + (C.T - C) / 2
 
 
 def _finite(name: str, x: float) -> float:

@@ -5,6 +5,7 @@ Like every formula they are written against an array namespace `xp`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from divkit._check import Array
@@ -141,7 +142,7 @@ def log_wright_omega(x: Array, xp: Any) -> Array:
     """Return y with y + e^y = x, so that e^y = ω(x) = W(eˣ) without the overflow of eˣ."""
     # There e^y is below a rounding error of y. No derivative passes through the iteration, whose
     # own are 0 to rounding: a formula that overflows would multiply them by infinity.
-    far = x < -40
+    far = (x < -40) | (x == math.inf)
     near = xp.where(far, 0.0, x)
     # Convex and increasing: from this side Newton's iteration falls to the root from anywhere.
     y = xp.where(near < 0, near, xp.log(xp.where(near > 1, near, 1.0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,7 +23,7 @@ def evaluate(
     value = _small(D, p, q, axis)
     if value is None:
         value = _large(D, p, q, axis, normalize)
-    if value is not None:
+    if value is not None and not _is_near_maximum(D, value):
         return np.expand_dims(value, axis) if keepdims else value
     if _check.is_blocked(p) or _check.is_blocked(q):
         from divkit.fdiv import blocks
@@ -31,8 +32,44 @@ def evaluate(
     both = pair(p, q, axis, normalize, _check.namespace(p, q))
     with _check.quiet(both.xp):
         common, infinite = integral(D, both)
+        if both.xp is np and np.any((common < scalar.SMALLEST) & (infinite == 0)):
+            common = _without_underflow(D, both, common)
         value = common / both.mass + D.at_one + infinite
+        if both.xp is np and _is_near_maximum(D, value):
+            value = np.where(value > 0.1 * D.at_one, _below_maximum(D, both), value)
     return _finished(value, both, keepdims)
+
+
+def _is_near_maximum(D: Divergence, value: Array) -> bool:
+    """Return whether a value is little of f(1) of a D whose maximum is 0, as that of `gan` is."""
+    return (
+        D.at_one < 0
+        and D.at_zero == 0 == D.slope
+        and D.is_symmetric
+        and bool(np.any(value > 0.1 * D.at_one))
+    )
+
+
+def _below_maximum(D: Divergence, both: Pair) -> Array:
+    """Return Σ q f(p/q) itself, of a symmetric f with f(0⁺) = 0: the atoms that both have."""
+    larger, smaller = np.maximum(both.p, both.q), np.minimum(both.p, both.q)
+    shared = smaller > 0
+    u = np.where(shared, smaller, 1.0) / np.where(shared, larger, 1.0)
+    terms = larger * D.generator(u)
+    return np.sum(np.where(shared, terms, 0.0), axis=-1) / both.mass
+
+
+def _without_underflow(D: Divergence, both: Pair, common: Array) -> Array:
+    """Return Σ h of so small differences that halves of them are lost, from larger masses."""
+    large = 2.0**512
+    larger = replace(
+        both,
+        p=both.p * large,
+        q=both.q * large,
+        q_own=both.q_own * large,
+        difference=both.difference * large,
+    )
+    return np.where(common < scalar.SMALLEST, integral(D, larger)[0] / large, common)
 
 
 def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:

@@ -21,7 +21,7 @@ import numpy as np
 
 from divkit.fdiv.catalogue.alpha import alpha as alpha_divergence
 from divkit.fdiv.divergence import Divergence
-from divkit.fdiv.elementary import half_log_ratio, kl_term
+from divkit.fdiv.elementary import kl_term
 
 if TYPE_CHECKING:
     from divkit.fdiv.transforms import Transform
@@ -73,7 +73,10 @@ class Laws:
         from scipy.optimize import minimize_scalar
 
         found = minimize_scalar(
-            lambda a: -self.exponent(a), bounds=(0.0, 1.0), method="bounded", options={"xatol": 1e-9}
+            lambda a: -self.exponent(a),
+            bounds=(0.0, 1.0),
+            method="bounded",
+            options={"xatol": 1e-9},
         )
         return -float(found.fun)
 
@@ -116,36 +119,70 @@ def x_minus_log1p(x: Any) -> Any:
     return kl_term(1.0, 1 + x, -x, np)
 
 
-def log_mean_gap(a: float, p: Any, q: Any, difference: Any) -> float:
+def log_mean_gap(a: float, p: float, q: float, difference: float) -> float:
     """Return log(α p + (1−α) q) − α log p − (1−α) log q, for `difference` = p − q.
 
     −inf where the mean is not positive.
     """
-    e = difference / q
+    return gap_of_ratio(a, difference / q, log_ratio(p, q, difference))
+
+
+def gap_of_ratio(a: float, e: float, log_u: float) -> float:
+    """Return log(1 + α e) − α log u for u = 1 + e, where u may be beyond a double."""
     if a * e <= -1:
         return -INF
     if abs(e) < 0.5:
         return float(a * x_minus_log1p(e) - x_minus_log1p(a * e))
-    return math.log1p(a * e) - a * _log_ratio(p, q)
+    return _log_mean(a, e, log_u) - a * log_u
 
 
-def _log_ratio(p: float, q: float) -> float:
-    return 2 * float(half_log_ratio(p, q, p - q, np))
-
-
-def log_gamma_gap(a: float, q: float, step: float) -> float:
-    """Return α lgΓ(q+step) + (1−α) lgΓ(q) − lgΓ(m) at m = q + α step; −inf where m ≤ 0."""
-    if q + a * step <= 0:
+def _log_mean(a: float, e: float, log_u: float) -> float:
+    """Return log(1 + α e), −inf where that is not positive."""
+    if a * e <= -1:
         return -INF
-    return a * log_gamma_bregman(q, step) - log_gamma_bregman(q, a * step)
+    if e < INF or a == 0:
+        return math.log1p(a * e)
+    return float(np.logaddexp(0.0, math.log(a) + log_u))
 
 
-def log_gamma_bregman(p: float, step: float) -> float:
-    """Return lgΓ(p+step) − lgΓ(p) − ψ(p) step ≥ 0."""
+def log_ratio(p: float, q: float, difference: float) -> float:
+    """Return log(p/q)."""
+    if abs(difference) < 0.5 * q:
+        return math.log1p(difference / q)
+    ratio = p / q
+    return math.log(ratio) if 1e-300 < ratio < 1e300 else math.log(p) - math.log(q)
+
+
+def excess_over_log(u: float, e: float, log_u: float) -> float:
+    """Return u − 1 − log u for e = u − 1."""
+    return float(kl_term(1.0, u, -e, np)) if 1e-3 < u < 1e3 else e - log_u
+
+
+def log_gamma_gap(a: float, p: float, q: float, step: float) -> float:
+    """Return α lgΓ(p) + (1−α) lgΓ(q) − lgΓ(α p + (1−α) q) for step = p − q; −inf beyond."""
+    m = q + a * step
+    if m <= 0:
+        return -INF
+    if q >= 1:
+        return a * log_gamma_bregman(q, p, step) - log_gamma_bregman(q, m, a * step)
+    # lgΓ(x) = lgΓ(1+x) − log x, which takes the pole out.
+    rest = a * log_gamma_bregman(1 + q, 1 + p, step) - log_gamma_bregman(1 + q, 1 + m, a * step)
+    return log_mean_gap(a, p, q, step) + rest
+
+
+def log_gamma_bregman(p: float, q: float, step: float) -> float:
+    """Return lgΓ(q) − lgΓ(p) − ψ(p) step ≥ 0 for step = q − p."""
     from scipy.special import digamma, gammaln, zeta
 
+    if p < 1:
+        u = q / p
+        rest = log_gamma_bregman(1 + p, 1 + q, step)
+        return excess_over_log(u, step / p, log_ratio(q, p, step)) + rest
     if abs(step) > 0.25 * p:
-        return float(gammaln(p + step) - gammaln(p) - digamma(p) * step)
+        if min(p, q) > _STIRLING:  # lgΓ(x) is (x − ½) log x − x, and a constant
+            log_u = log_ratio(q, p, step)
+            return p * _kl_term(q / p, log_u) + 0.5 * (step / p - log_u)
+        return float(gammaln(q) - gammaln(p) - digamma(p) * step)
     # Σ_{n≥2} ζ(n, p) (−step)ⁿ / n, with the Hurwitz zeta function.
     n = np.arange(2.0, 30.0)
     # ζ(n, p) pⁿ; by Euler–Maclaurin where pⁿ could overflow.
@@ -154,41 +191,97 @@ def log_gamma_bregman(p: float, step: float) -> float:
     return math.fsum(coefficients * (-step / p) ** n / n)
 
 
+_STIRLING = 1e10  # beyond it 1/x is a rounding error of lgΓ(x)
+_LARGE, _SMALLER = 1e290, 2.0**-64  # shapes beyond, where terms overflow, are made smaller
+
+
+def _kl_term(u: float, log_u: float) -> float:
+    """Return u log u − u + 1, 1 at 0."""
+    if 1e-3 < u < 1e3:
+        return float(kl_term(u, 1.0, u - 1, np))
+    return u * (log_u - 1) + 1 if u > 0 else 1.0
+
+
 # --- the families ---
 
 
 def _gaussian_exponent(a: float, p: Any, q: Any) -> float:
-    ratio, e, shift = _whitened(p, q)
+    white = _whitened(p, q)
+    scale = np.where(np.abs(white.e) < 0.5, 1 + (1 - a) * white.e, a + (1 - a) * white.ratio)
     # In these coordinates (1−α) Σ_p + α Σ_q; what is singular but for rounding is singular.
-    scale = np.where(np.abs(e) < 0.5, 1 + (1 - a) * e, a + (1 - a) * ratio)
-    if np.any(scale <= 1e-15 * (abs(a) + abs(1 - a) * np.max(ratio))):
+    largest = np.max(white.ratio)
+    if np.any(scale <= 1e-15 * (abs(a) + abs(1 - a) * (largest if largest < INF else 0.0))):
         return -INF
-    gaps = [log_mean_gap(a, 1.0, r, -x) for r, x in zip(ratio, e, strict=True)]
-    quadratic = float(np.sum(shift**2 / scale))
+    pairs = [*zip(white.inverse_e.tolist(), (-white.log_ratio).tolist(), strict=True)]
+    gaps = [gap_of_ratio(a, e, log_u) for e, log_u in pairs]
+    square = white.shift**2 / scale
+    # Where a square or a ratio is beyond a double, by logarithms.
+    log_scale = white.log_ratio + [_log_mean(a, e, log_u) for e, log_u in pairs]
+    logs = 2 * white.log_shift - log_scale
+    ordinary = (square > 1e-290) & (square < INF) & (scale < INF) & (white.ratio > 0)
+    quadratic = float(np.sum(np.where(ordinary, square, np.exp(logs))))
     return 0.5 * (a * (1 - a) * quadratic + math.fsum(gaps))
 
 
 def _gaussian_kl(p: Any, q: Any) -> float:
-    ratio, e, shift = _whitened(p, q)
-    return 0.5 * math.fsum([*shift**2, *kl_term(1.0, ratio, -e, np)])
+    white = _whitened(p, q)
+    terms = map(excess_over_log, white.ratio, white.e, white.log_ratio)
+    return 0.5 * float(np.sum(white.shift**2) + np.sum([*terms]))
 
 
 def _gaussian_total_variation(p: Any, q: Any) -> float | None:
-    _, e, shift = _whitened(p, q)
-    return math.erf(float(np.linalg.norm(shift)) / math.sqrt(8)) if not e.any() else None
+    white = _whitened(p, q)
+    return None if white.e.any() else math.erf(float(np.linalg.norm(white.shift)) / math.sqrt(8))
 
 
-def _whitened(p: Any, q: Any) -> tuple[Any, Any, Any]:
-    """Return λ, λ−1 and δ: coordinates in which Σ_q is 1, Σ_p is diag(λ) and the shift is δ."""
-    L = np.linalg.cholesky(q[1])
-    half = np.linalg.solve(L, p[1] - q[1])
-    excess = np.linalg.solve(L, half.T)
-    e, rotation = np.linalg.eigh((excess + excess.T) / 2)
-    # Near −1 that says little of λ; squares of singular values keep twice the digits.
-    roots = np.linalg.svd(np.linalg.solve(L, np.linalg.cholesky(p[1])), compute_uv=False)
-    ratio = np.where(np.abs(e) < 0.5, 1 + e, roots[::-1] ** 2)
-    e = np.where(np.abs(e) < 0.5, e, ratio - 1)
-    return ratio, e, rotation.T @ np.linalg.solve(L, p[0] - q[0])
+@dataclass(frozen=True)
+class _White:
+    """Coordinates in which Σ_q is 1, Σ_p is diag(λ) and the shift is δ.
+
+    λ and δ are 0 or infinite where they are beyond a double; their logarithms are not.
+    """
+
+    ratio: Any  # λ
+    e: Any  # λ − 1
+    shift: Any
+    log_ratio: Any
+    log_shift: Any
+
+    @property
+    def inverse_e(self) -> Any:
+        """1/λ − 1."""
+        finite = self.ratio < INF
+        return np.where(finite, -self.e / np.where(finite, self.ratio, 1.0), -1.0)
+
+
+def _whitened(p: Any, q: Any) -> _White:
+    # All sizes are brought near 1; the powers of 2 go into the results.
+    (cov_p, i), (cov_q, j) = (_near_one(law[1], even=True) for law in (p, q))
+    half, k = _near_one(0.5 * p[0] - 0.5 * q[0])
+    L = np.linalg.cholesky(cov_q)
+    left, roots, _ = np.linalg.svd(np.linalg.solve(L, np.linalg.cholesky(cov_p)))
+    # Squares of singular values keep twice the digits of small λ, and λ−1 those of λ near 1.
+    roots, rotation = roots[::-1], left[:, ::-1]
+    ratio = np.ldexp(roots**2, i - j)
+    e = ratio - 1
+    log_ratio = 2 * np.log(roots) + (i - j) * math.log(2)
+    if abs(i - j) < 500:
+        half_excess = np.linalg.solve(L, np.ldexp(cov_p, i - j) - cov_q)
+        excess = np.linalg.solve(L, half_excess.T)
+        near, rotation = np.linalg.eigh((excess + excess.T) / 2)
+        e = np.where(np.abs(near) < 0.5, near, e)
+        ratio = np.where(np.abs(near) < 0.5, 1 + near, ratio)
+        log_ratio = np.where(np.abs(near) < 0.5, np.log1p(near), log_ratio)
+    shift = rotation.T @ np.linalg.solve(L, half)
+    log_shift = np.log(np.abs(shift)) + (k + 1 - j // 2) * math.log(2)
+    return _White(ratio, e, np.ldexp(shift, k + 1 - j // 2), log_ratio, log_shift)
+
+
+def _near_one(x: Any, even: bool = False) -> tuple[Any, int]:
+    """Return x/2ᵏ with a largest entry near 1, and k."""
+    k = int(np.frexp(np.max(np.abs(x)))[1])
+    k += k % 2 if even else 0
+    return np.ldexp(x, -k), k
 
 
 def _rate_exponent(a: float, p: float, q: float) -> float:
@@ -196,16 +289,16 @@ def _rate_exponent(a: float, p: float, q: float) -> float:
 
 
 def _rate_kl(p: float, q: float) -> float:
-    return float(kl_term(p, q, p - q, np)) / p
+    return excess_over_log(q / p, (q - p) / p, log_ratio(q, p, q - p))
 
 
 def _exponential_total_variation(p: float, q: float) -> float:
     low, high = sorted((p, q))
     if low == high:
         return 0.0
-    # The densities cross once, at c.
-    c = math.log1p((high - low) / low) / (high - low)
-    return math.exp(-low * c) * (high - low) / high
+    # The densities cross once, where low·x is this.
+    crossing = log_ratio(high, low, high - low) / ((high - low) / low)
+    return math.exp(-crossing) * ((high - low) / high)
 
 
 def _poisson_exponent(a: float, p: float, q: float) -> float:
@@ -214,12 +307,32 @@ def _poisson_exponent(a: float, p: float, q: float) -> float:
 
 def _arithmetic_less_geometric(a: float, p: float, q: float, difference: float) -> float:
     """Return α p + (1−α) q − p^α q^(1−α)."""
-    h = alpha_divergence(a).formulas.integrand(p, q, difference, np)
-    return a * (1 - a) * float(h)
+    largest = max(p, q)
+    if min(p, q) > 1e-250 and largest < 1e250:
+        h = float(alpha_divergence(a).formulas.integrand(p, q, difference, np))
+        if h < INF:
+            return a * (1 - a) * h
+    # It is of degree 1, so that the larger may be 1.
+    if abs(difference) < 0.5 * q:
+        k = math.frexp(largest)[1]
+        p, q, difference = (math.ldexp(x, -k) for x in (p, q, difference))
+        h = float(alpha_divergence(a).formulas.integrand(p, q, difference, np))
+        return math.ldexp(1.0, k // 2) * (a * (1 - a) * h) * math.ldexp(1.0, k - k // 2)
+    log_u = log_ratio(p, q, difference)
+    if p < q:
+        return q * (-_expm1(a * log_u) - a * (1 - p / q))
+    r = q / p
+    rest = r * _expm1(a * log_u) if r else math.exp((a - 1) * log_u)
+    return p * (a * (1 - r) - rest)
 
 
 def _poisson_kl(p: float, q: float) -> float:
-    return float(kl_term(p, q, p - q, np))
+    difference = p - q
+    if abs(difference) < 0.9 * max(p, q):
+        k = math.frexp(q)[1] if max(p, q) > 1e300 else 0
+        p, q, difference = (math.ldexp(x, -k) for x in (p, q, difference))
+        return float(np.ldexp(kl_term(p, q, difference, np), k))
+    return p * (log_ratio(p, q, difference) - 1) + q
 
 
 def _geometric_exponent(a: float, p: float, q: float) -> float:
@@ -241,32 +354,73 @@ def _geometric_kl(p: float, q: float) -> float:
 
 def _gamma_exponent(a: float, p: Any, q: Any) -> float:
     (k, b), (j, c) = p, q
+    if max(k, j) > _LARGE:  # there it is of degree 1 in the shapes
+        smaller = ((k * _SMALLER, b), (j * _SMALLER, c))
+        return _gamma_exponent(a, *smaller) / _SMALLER
     shape = j + a * (k - j)
     rates = log_mean_gap(a, b, c, b - c)
     if shape <= 0 or rates == -INF:
         return -INF
-    cross = a * (1 - a) * (k - j) * _log_ratio(c, b)
-    return float(log_gamma_gap(a, j, k - j) + shape * rates + cross)
+    cross = a * (1 - a) * (k - j) * log_ratio(c, b, c - b)
+    return _total([log_gamma_gap(a, k, j, k - j), shape * rates, cross])
 
 
 def _gamma_kl(p: Any, q: Any) -> float:
     (k, b), (j, c) = p, q
-    rates = float(kl_term(b, c, b - c, np)) / b
-    return float(log_gamma_bregman(k, j - k) + k * rates + (k - j) * _log_ratio(c, b))
+    log_u = log_ratio(c, b, c - b)
+    size = 1.0
+    if max(k, j) > _LARGE:
+        from scipy.special import digamma
+
+        size = _SMALLER
+        if min(k, j) > _STIRLING:
+            shapes = _poisson_kl(j * size, k * size)
+        else:
+            shapes = j * size * (math.log(j) - 1 - digamma(k)) if j > k else k * size
+    else:
+        shapes = log_gamma_bregman(k, j, j - k)
+    k, j = k * size, j * size
+    if c / b < 1e3:
+        rates = k * excess_over_log(c / b, (c - b) / b, log_u)
+    else:
+        rates = _product_over(k, c, b) - k * (1 + log_u)
+    return _total([float(shapes), rates, (k - j) * log_u]) / size
+
+
+def _product_over(x: float, y: float, z: float) -> float:
+    """Return x y / z where y/z may be beyond a double."""
+    (m, i), (n, j), (r, k) = map(math.frexp, (x, y, z))
+    with np.errstate(all="ignore"):
+        return float(np.ldexp(m * n / r, i + j - k))
 
 
 def _dirichlet_exponent(a: float, p: Any, q: Any) -> float:
-    steps = [x - y for x, y in zip(p, q, strict=True)]
-    gaps = [log_gamma_gap(a, y, step) for y, step in zip(q, steps, strict=True)]
+    gaps = [log_gamma_gap(a, x, y, x - y) for x, y in zip(p, q, strict=True)]
     if -INF in gaps:
         return -INF
-    return math.fsum([*gaps, -log_gamma_gap(a, math.fsum(q), math.fsum(steps))])
+    step = math.fsum([*p, *(-y for y in q)])
+    return _total([*gaps, -log_gamma_gap(a, math.fsum(p), math.fsum(q), step)])
 
 
 def _dirichlet_kl(p: Any, q: Any) -> float:
-    steps = [y - x for x, y in zip(p, q, strict=True)]
-    parts = [log_gamma_bregman(x, step) for x, step in zip(p, steps, strict=True)]
-    return math.fsum([*parts, -log_gamma_bregman(math.fsum(p), math.fsum(steps))])
+    parts = [log_gamma_bregman(x, y, y - x) for x, y in zip(p, q, strict=True)]
+    step = math.fsum([*q, *(-x for x in p)])
+    return _total([*parts, -log_gamma_bregman(math.fsum(p), math.fsum(q), step)])
+
+
+def _total(terms: list[float]) -> float:
+    """Return the sum of the terms; ValueError where they cancel to what could not be told."""
+    if INF in terms and -INF not in terms and not any(map(math.isnan, terms)):
+        return INF
+    size = max(map(abs, terms))
+    total = math.fsum(terms) if size < INF else math.nan
+    if size > 1e-10 and not size < 1e9 * abs(total):
+        raise ValueError(
+            "parameters must be of such sizes that double precision tells the two laws apart, got "
+            f"terms of size {size:.3g} that cancel: integrate their densities with "
+            "`fdiv.from_densities`"
+        )
+    return total
 
 
 def _laplace_exponent(a: float, p: Any, q: Any) -> float:
@@ -276,15 +430,24 @@ def _laplace_exponent(a: float, p: Any, q: Any) -> float:
     scales = log_mean_gap(a, c, b, c - b)
     if scales == -INF:
         return -INF
-    s, t = sorted((a / b, (1 - a) / c))
-    x, y = s * abs(m - n), (t - s) * abs(m - n)
+    half = abs(0.5 * m - 0.5 * n)
+    x, larger = sorted(map(float, (a * (2 * (half / b)), (1 - a) * (2 * (half / c)))))
+    if abs(x) == INF:
+        return float(x)
+    y = larger - x
     E = -math.expm1(-y) / y if y else 1.0
-    return float(scales + x_minus_log1p(x * E) + (x * _decay(y) / y if y else 0.0))
+    decay = _decay(y) / y if 0 < y < INF else float(y > 0)
+    return float(scales + x_minus_log1p(x * E) + x * decay)
 
 
 def _laplace_kl(p: Any, q: Any) -> float:
     (m, b), (n, c) = p, q
-    return float(kl_term(c, b, c - b, np) / c + b / c * _decay(abs(m - n) / b))
+    half = abs(0.5 * m - 0.5 * n)
+    u, y = b / c, 2 * (half / b)
+    scales = excess_over_log(u, (b - c) / c, log_ratio(b, c, b - c))
+    if scales == INF:
+        return INF
+    return float(scales + (u * _decay(y) if y <= 1 else u * math.expm1(-y) + 2 * (half / c)))
 
 
 def _decay(y: float) -> float:
@@ -296,7 +459,7 @@ def _decay(y: float) -> float:
 
 def _laplace_total_variation(p: Any, q: Any) -> float | None:
     (m, b), (n, c) = p, q
-    return -math.expm1(-abs(m - n) / (2 * b)) if b == c else None
+    return -math.expm1(-abs(0.5 * m - 0.5 * n) / b) if b == c else None
 
 
 GAUSSIAN = Family("Gaussian", _gaussian_exponent, _gaussian_kl, _gaussian_total_variation)

@@ -76,6 +76,8 @@ def _integral(
         if not _are_ordinary(p_mass, q_mass):
             return None
         scale = p_mass / q_mass
+        if (scale < 1e-7).any() and _vanishes(q, scale):
+            return None
     sums = _sums(kernel, p, q, scale, nought) if scaled else _sums(kernel, p, q, None, None)
     if not known:
         p_mass, q_mass = sums[P_MASS], sums[Q_MASS]
@@ -98,6 +100,12 @@ def _integral(
         # Where f has a kink at 1 the effect is of first order: put the rest of the factor in.
         excess = _excess(D, _sums(kernel, p, q, scale, scale * mismatch))
     return excess, p_mass, q_mass
+
+
+def _vanishes(q: Array, scale: Array) -> bool:
+    """Return whether an entry of q times its factor is below what the loops take."""
+    least = np.min(q, axis=1, where=q > 0, initial=np.inf)
+    return bool((least * scale < loops.SMALLEST).any())
 
 
 def _are_ordinary(p_mass: Array, q_mass: Array) -> bool:

@@ -43,6 +43,7 @@ def pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> Pair:
         _check.equal_mass(p_mass[0], q_mass[0], tolerance, xp)
     p, p_mass = _near_one(p, p_mass, xp)
     q, q_mass = _near_one(q, q_mass, xp)
+    p, p_mass = _no_smaller(p, p_mass, q_mass, xp)
     # Elsewhere the factor is kept even where it is 1: derivatives go through it.
     if xp is np and np.all((p_mass[0] == q_mass[0]) & (p_mass[1] == q_mass[1])):
         return Pair(p, q, q, p - q, p_mass[0], position, dtype, xp)
@@ -91,6 +92,17 @@ def _with_mass(name: str, x: Array, xp: Any) -> tuple[Array, tuple[Array, Array]
             mass = exact_sum(x, xp)
     _check.positive_mass(name, mass[0], xp)
     return x, mass
+
+
+def _no_smaller(
+    p: Array, p_mass: tuple[Array, Array], q_mass: tuple[Array, Array], xp: Any
+) -> tuple[Array, tuple[Array, Array]]:
+    """Scale p by a power of two where small entries of q times mass(p)/mass(q) could underflow."""
+    ratio = p_mass[0] / q_mass[0]
+    if _check.holds(ratio > (1e-3 if _check.float_bits(p) == 32 else 1e-7), xp):
+        return p, p_mass
+    factor = 2.0 ** -xp.floor(xp.log2(ratio))
+    return p * factor[..., None], (p_mass[0] * factor, p_mass[1] * factor)
 
 
 def _near_one(x: Array, mass: tuple[Array, Array], xp: Any) -> tuple[Array, tuple[Array, Array]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,8 @@ from divkit import _check
 from divkit._check import Array
 
 Vector = NDArray[np.float64]
+
+MOST_BINS = 10_000_000  # some hundred megabytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,7 @@ def histograms(
         If an input is not a real array.
     ValueError
         If values are nan or infinite, shapes do not match, values lie outside given edges (no
-        row is dropped in silence), or merging leaves a single bin.
+        row is dropped in silence), there are more than 10⁷ bins, or merging leaves a single bin.
 
     Examples
     --------
@@ -117,6 +121,12 @@ def histograms(
         _edges(pooled[:, axis], rule, f"column {axis} of " if d > 1 else "")
         for axis, rule in enumerate(_rules(bins, d))
     )
+    total = math.prod(len(along) - 1 for along in edges)
+    if total > MOST_BINS:
+        raise ValueError(
+            f"`bins` must give at most {MOST_BINS} bins over all columns, got {total}: give fewer "
+            "for each, or compare fewer columns"
+        )
     counts = tuple(
         _counts(name, sample, w, edges)
         for name, sample, w in zip("xy", samples, heavy, strict=True)
@@ -182,20 +192,25 @@ def _edges(values: Vector, rule: Any, column: str) -> Vector:
     if isinstance(rule, bool):
         raise TypeError(f"`bins` must be a rule, a number or edges, got {rule!r}")
     if isinstance(rule, (str, int, np.integer)):
-        try:
-            found: Vector = np.histogram_bin_edges(values, rule).astype(np.float64)
-        except MemoryError:
+        # Rules square what they look at; with a power of 2 their bins only change in size.
+        scale = 2.0**-600 if np.max(np.abs(values)) > 1e150 else 1.0
+        values = values * scale
+        if _asked_for(values, rule) > MOST_BINS:
             raise ValueError(
-                f"`bins` must give a reasonable number of bins, got {rule!r} for {column}data "
-                f"between {values.min():g} and {values.max():g}: give a number or edges, for "
-                "example quantiles with infinite ends"
-            ) from None
+                f"`bins` must give at most {MOST_BINS} bins, got {rule!r} for {column}data "
+                f"between {values.min() / scale:g} and {values.max() / scale:g}: give a number or "
+                "edges, for example quantiles with infinite ends"
+            )
+        try:
+            with warnings.catch_warnings():  # "stone" tells when it has stopped looking
+                warnings.simplefilter("ignore", RuntimeWarning)
+                found: Vector = np.histogram_bin_edges(values, rule).astype(np.float64)
         except ValueError as error:
             raise ValueError(
                 "`bins` must be a rule of numpy.histogram_bin_edges, a positive number or edges, "
                 f"got {rule!r}: {error}"
             ) from None
-        return found
+        return found / scale
     edges: Vector = _check.real("bins", rule, np)
     if edges.ndim != 1 or len(edges) < 2 or not np.all(edges[1:] > edges[:-1]):
         raise ValueError(
@@ -203,6 +218,18 @@ def _edges(values: Vector, rule: Any, column: str) -> Vector:
             "`numpy.unique` sorts and removes repetitions"
         )
     return edges
+
+
+def _asked_for(values: Vector, rule: str | int | np.integer[Any]) -> float:
+    """Return the number of bins, of rules that of "fd" alone: rows do not limit it."""
+    if not isinstance(rule, str):
+        return float(rule)
+    if rule != "fd":
+        return 0.0
+    quartiles = np.percentile(values, [25, 75])
+    width = 2 * (quartiles[1] - quartiles[0]) / len(values) ** (1 / 3)
+    range_ = float(np.ptp(values))
+    return range_ / width if width > range_ * 1e-300 else 0.0 if width == 0 else np.inf
 
 
 def _counts(name: str, sample: Vector, weights: Vector | None, edges: tuple[Vector, ...]) -> Array:

@@ -18,6 +18,7 @@ from divkit.fdiv.elementary import LOG2
 from divkit.fdiv.rebind import rebind
 
 INF = math.inf
+SMALLEST = 1e-290
 
 
 def integral(D: Divergence, p: list[float], q: list[float]) -> tuple[float, float, float] | None:
@@ -57,6 +58,8 @@ def integral(D: Divergence, p: list[float], q: list[float]) -> tuple[float, floa
         excess += (D.at_zero - D.at_one + D.derivative_at_one) * q_alone
     if p_alone:
         excess += (D.slope - D.derivative_at_one) * p_alone
+    if excess < SMALLEST and p != q:  # digits may be lost to underflow
+        return None
     return excess, p_mass, q_mass
 
 

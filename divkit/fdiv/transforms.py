@@ -97,8 +97,8 @@ class Transform:
         xp = _check.namespace(p, q, T)
         dtype = _check.result_dtype(xp, p, q, T)
         x, y, critic = (_last(_check.real("T", a, xp), axis, xp) for a in (p, q, T))
-        x, y = (a / xp.sum(a, axis=-1, keepdims=True) for a in (x, y))
         with np.errstate(all="ignore"):
+            x, y = (_normalised(a, xp) for a in (x, y))
             value = xp.astype(xp.asarray(self.dual(x, y, critic, xp)), dtype)
             # +inf and −inf in one bound: the critic is worth nothing.
             value = xp.where(xp.isnan(value), -np.inf, value)
@@ -203,6 +203,8 @@ def _chernoff(p: Array, q: Array, normalize: bool) -> Array:
     s = chernoff_exponent(p, q)
     if s.ndim == 0:
         return _minus_log_affinity(p, q, float(s), normalize)
+    if 0 in s.shape:
+        return xp.zeros(s.shape, dtype=_check.result_dtype(xp, p, q))
     # One α-divergence a row: its accuracy where p ≈ q is worth more than one pass over all.
     shape = (*s.shape, p.shape[-1])
     rows = (xp.reshape(xp.broadcast_to(x, shape), (-1, shape[-1])) for x in (p, q))
@@ -226,9 +228,9 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     """
     xp = _check.namespace(p, q)
     p, q = _check.real("p", p, xp), _check.real("q", q, xp)
-    p, q = (x / xp.sum(x, axis=-1, keepdims=True) for x in (p, q))
+    p, q = (_normalised(x, xp) for x in (p, q))
     both = (p > 0) & (q > 0)
-    p_only, q_only = (xp.sum(xp.where((x == 0), y, 0.0), axis=-1) for x, y in ((q, p), (p, q)))
+    given = both | ((p == 0) & (q == 0))
     p, q = xp.where(both, p, 1.0), xp.where(both, q, 1.0)
     # Where p ≈ q the logarithm must not come from a rounded p/q.
     d = (p - q) / q
@@ -236,15 +238,19 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     r = xp.where(close, xp.log1p(xp.where(close, d, 0.0)), xp.log(p) - xp.log(q))
     small = xp.where(close, r, 0.0)
     excess = expm1_minus(small, xp.expm1(small), xp)
+    # Σ (p − q) = 0 is taken off close atoms, so that they do not cancel, and given back where
+    # there are others: to these it would be a rounding.
+    others = xp.any(~close | ~given, axis=-1)
+    taken = xp.where(others, xp.sum(xp.where(close & both, p - q, 0.0), axis=-1), 0.0)
     low = xp.zeros(r.shape[:-1], dtype=r.dtype)
     high = low + 1.0
     for _ in range(52):
         s = 0.5 * (low + high)
-        # Σ w r with w = p^s q^(1−s), less Σ (p − q) = 0 so that it does not cancel.
+        # Σ w r with w = p^s q^(1−s)
         near = q * (small * xp.expm1(s[..., None] * small) - excess)
-        far = r * xp.exp(xp.log(q) + s[..., None] * r) - (p - q)
+        far = r * xp.exp(xp.log(q) + s[..., None] * r)
         terms = xp.where(both, xp.where(close, near, far), 0.0)
-        rising = xp.sum(terms, axis=-1) + q_only - p_only < 0
+        rising = xp.sum(terms, axis=-1) + taken < 0
         low, high = xp.where(rising, s, low), xp.where(rising, high, s)
     return 0.5 * (low + high)
 
@@ -277,7 +283,7 @@ def _minus_log_affinity(p: Array, q: Array, s: float, normalize: bool) -> Array:
     x = s * (s - 1) * alpha(s)(p, q, normalize=normalize)  # the affinity − 1
     dtype = _check.result_dtype(xp, p, q)
     p, q = _check.real("p", p, xp), _check.real("q", q, xp)
-    p, q = (y / xp.sum(y, axis=-1, keepdims=True) for y in (p, q))
+    p, q = (_normalised(y, xp) for y in (p, q))
     both = (p > 0) & (q > 0)
     logs = (
         xp.where(both, s * xp.log(xp.where(both, p, 1.0)), -np.inf),
@@ -285,10 +291,18 @@ def _minus_log_affinity(p: Array, q: Array, s: float, normalize: bool) -> Array:
     )
     far = -_log_sum(logs[0] + logs[1], xp)
     near = -xp.log1p(xp.where(xp.abs(x) < 0.5, x, 0.0))
-    infinite = x == np.inf  # p has mass where q has none, and s > 1
+    infinite = (s > 1) & xp.any((p > 0) & (q == 0), axis=-1)
     value = xp.where(infinite, -np.inf, xp.where(xp.abs(x) < 0.5, near, far))
     value = xp.astype(xp.asarray(value), dtype)
     return value[()] if xp is np else value
+
+
+def _normalised(x: Array, xp: Any) -> Array:
+    """Return x divided by its mass, which may overflow."""
+    mass = xp.sum(x, axis=-1, keepdims=True)
+    large = mass == np.inf
+    x = xp.where(large, x * 2.0**-64, x)
+    return x / xp.where(large, xp.sum(x, axis=-1, keepdims=True), mass)
 
 
 def _log_mean(weights: Array, T: Array, xp: Any) -> Array:

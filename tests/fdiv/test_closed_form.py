@@ -315,3 +315,80 @@ def test_a_name_is_not_an_identity():
     formulas = dataclasses.replace(fdiv.kl.formulas, cone=None)
     changed = dataclasses.replace(fdiv.kl, formulas=formulas)
     assert closed_form.gaussian(changed, 0.0, 1.0, 0.5, 1.0) == 0.125
+
+
+@pytest.mark.parametrize(
+    ("law", "p", "q", "exponent"),
+    [
+        (
+            closed_form.gaussian,
+            (1e-142, 2e-283),
+            (-1e-298, 2e254),
+            lambda a, p, q: (
+                (
+                    a * (1 - a) * (p[0] - q[0]) ** 2 / ((1 - a) * p[1] + a * q[1])
+                    + mp.log((1 - a) * p[1] + a * q[1])
+                    - (1 - a) * mp.log(p[1])
+                    - a * mp.log(q[1])
+                )
+                / 2
+            ),
+        ),
+        (
+            closed_form.gaussian,
+            (1e308, 1e300),
+            (-1e308, 1e-300),
+            lambda a, p, q: a * (1 - a) * (p[0] - q[0]) ** 2 / ((1 - a) * p[1] + a * q[1]) / 2,
+        ),
+        (
+            closed_form.exponential,
+            (1e308,),
+            (5e-324,),
+            lambda a, p, q: (
+                mp.log(a * p[0] + (1 - a) * q[0]) - a * mp.log(p[0]) - (1 - a) * mp.log(q[0])
+            ),
+        ),
+        (
+            closed_form.poisson,
+            (5e307,),
+            (1e-320,),
+            lambda a, p, q: a * p[0] + (1 - a) * q[0] - p[0] ** a * q[0] ** (1 - a),
+        ),
+        (
+            closed_form.gamma,
+            (5e-281, 3e220),
+            (1e-280, 3e-101),
+            lambda a, p, q: (
+                a * (mp.loggamma(p[0]) - p[0] * mp.log(p[1]))
+                + (1 - a) * (mp.loggamma(q[0]) - q[0] * mp.log(q[1]))
+                - mp.loggamma(a * p[0] + (1 - a) * q[0])
+                + (a * p[0] + (1 - a) * q[0]) * mp.log(a * p[1] + (1 - a) * q[1])
+            ),
+        ),
+        (
+            closed_form.laplace,
+            (0.0, 1e-178),
+            (0.0, 1e305),
+            lambda a, p, q: (
+                mp.log(a * q[1] + (1 - a) * p[1]) - a * mp.log(q[1]) - (1 - a) * mp.log(p[1])
+            ),
+        ),
+    ],
+)
+def test_parameters_of_any_size(law, p, q, exponent):
+    with mp.workdps(700):
+        for swapped in (False, True):
+            x, y = (q, p) if swapped else (p, q)
+            exact_p, exact_q = (tuple(map(mp.mpf, z)) for z in (x, y))
+            for a in (0.3, 0.5):
+                J = exponent(mp.mpf(a), exact_p, exact_q)
+                close(law(fdiv.renyi(a), *x, *y), J / (1 - mp.mpf(a)), 2e-12)
+                power = mp.expm1(-J) / (mp.mpf(a) * (mp.mpf(a) - 1))
+                close(law(fdiv.alpha(a), *x, *y), power, 2e-12)
+            for D in (fdiv.kl, fdiv.jeffreys, fdiv.pearson, fdiv.renyi(4), fdiv.chernoff):
+                assert law(D, *x, *y) >= 0
+
+
+def test_parameters_that_cannot_be_told_apart_are_refused():
+    with pytest.raises(ValueError, match="sizes"):
+        closed_form.beta(fdiv.bhattacharyya, 1e300, 1.0, 2e300, 1.0)

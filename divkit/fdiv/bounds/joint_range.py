@@ -63,8 +63,8 @@ def implied(
     TypeError
         If a value is not a real number.
     ValueError
-        If nothing is given, a name is not in the catalogue, two of `of` share one, a value is not finite or outside the
-        range of its divergence, or no pair of distributions has all these values.
+        If nothing is given, a name is not in the catalogue, two of `of` share one, a value is not
+        finite or outside the range of its divergence, or no pair of distributions has all of them.
 
     References
     ----------

@@ -153,17 +153,19 @@ class _Rows:
     sign: Vector
     origin: Vector  # the value of T that has become 0
     shape: tuple[int, ...]
+    plain: Array  # the bound of T as it is, where the inputs live
 
     @staticmethod
     def of(D: Divergence, p: Array, q: Array, T: Array, axis: int, normalize: bool) -> _Rows:
         # The bound of the critic as it is checks all input, and says which shape comes out.
-        shape = tuple(D.bound(p, q, T, axis=axis, normalize=normalize).shape)
+        plain = D.bound(p, q, T, axis=axis, normalize=normalize)
+        shape = tuple(plain.shape)
         arrays = [np.moveaxis(_plain(x), axis, -1) for x in (p, q, T)]
         n = arrays[0].shape[-1]
         p, q, T = (np.broadcast_to(x, (*shape, n)).reshape(-1, n) for x in arrays)
         p, q = (x / x.sum(axis=1, keepdims=True) for x in (p, q))
         ones = np.ones(len(T))
-        return _Rows(D, p, q, T, T, ones, ones, shape).facing(ones)
+        return _Rows(D, p, q, T, T, ones, ones, shape, plain).facing(ones)
 
     def facing(self, sign: Vector) -> _Rows:
         """Return the rows with the critics sign·T."""
@@ -257,7 +259,12 @@ class _Rows:
             value = self.D.bound(given[0], given[1], critic, axis=axis, normalize=normalize)
             total = shift + scale * self.origin
         value = xp.astype(value, _check.result_dtype(xp, *given[:2]))
-        return Bound(value, total.reshape(self.shape), scale.reshape(self.shape))
+        total, scale = total.reshape(self.shape), scale.reshape(self.shape)
+        # What is best but for rounding may be less than the critic as it is.
+        worse = self.plain > value
+        value = xp.where(worse, xp.astype(self.plain, value.dtype), value)
+        kept = ~np.asarray(_plain(worse), dtype=bool)
+        return Bound(value, np.where(kept, total, 0.0), np.where(kept, scale, 1.0))
 
 
 def _times(a: Vector, b: Vector) -> Vector:

@@ -5,11 +5,14 @@ from divkit.fdiv.elementary import LOG2, js_term, softplus
 
 
 def generator(u, xp):
-    return u * xp.log(u / (1 + u)) - xp.log1p(u)
+    return u * derivative(u, xp) - xp.log1p(u)
 
 
 def derivative(u, xp):
-    return xp.log(u / (1 + u))
+    # Not by 1/u where that may overflow, nor by u/(1+u) where that is 1 to rounding.
+    large = u > 1
+    inverse = 1 / xp.where(large, u, 1.0)
+    return xp.where(large, -xp.log1p(inverse), xp.log(xp.where(large, 0.5, u / (1 + u))))
 
 
 def integrand(p, q, difference, xp):

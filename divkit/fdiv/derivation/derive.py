@@ -19,7 +19,8 @@ from divkit.fdiv.divergence import Formula, Formulas
 from divkit.fdiv.elementary import softplus
 
 INF = math.inf
-LEAST, MOST = 1e-300, 1e300  # the ratios that are searched; squares of roots stay doubles
+# The ratios that are searched: all that a critic at its best stands for.
+LEAST, MOST = float(np.finfo(float).smallest_normal), float(np.finfo(float).max)
 _STEPS = 62  # halve log(MOST/LEAST) to a rounding error
 
 
@@ -81,7 +82,11 @@ def formulas(
 
     def supremum(t: Array, xp: Any) -> tuple[Array, Array]:
         u = solve(t, xp)
-        return u, u * t - generator(u, xp)
+        value = u * t - generator(u, xp)
+        # ∞ − ∞: by f(u)/u, or if that is unknown the first, which is larger.
+        apart = u * (t - _over_argument(generator, u, xp))
+        apart = xp.where(xp.isnan(apart), INF, apart)
+        return u, xp.where(xp.isnan(value), apart, value)
 
     start, slope = limits.derivative_at_zero, limits.slope
     at_start = -limits.at_zero
@@ -146,6 +151,15 @@ def formulas(
         activation=activation,
         penalty=penalty,
     )
+
+
+def _over_argument(generator: Formula, u: Array, xp: Any) -> Array:
+    """Return f(u)/u where f(u) overflows, from smaller u: exact if it follows a power, or log u."""
+    log_u = xp.log(u)
+    steps = [xp.exp(share * log_u) for share in (0.7, 0.4, 0.1)]
+    first, second, third = (generator(step, xp) / step for step in steps)
+    growth = (first - second) / (second - third)
+    return first + (first - second) * growth
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""Numbers at the ends of double precision: the right value, or an error that says what to do."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from divkit import fdiv
+from divkit.fdiv import bounds, evaluate, fused
+
+
+def test_a_bound_of_ones_own_divergence_is_one():
+    p, q = np.array([1, 0, 1e-308, 1]), np.array([0, 0, 1, 1e-308])
+    for f in (
+        lambda u, xp: -xp.log(u),
+        lambda u, xp: u * xp.log(u),
+        lambda u, xp: (u - 1) ** 2,
+        lambda u, xp: (u - 1) * xp.log(u),
+    ):
+        D = fdiv.custom(f)
+        for x, y in ((p, q), (q, p), ([0.5, 0.5], [1e-308, 1.0]), ([1e-308, 1.0], [0.5, 0.5])):
+            T = D.witness(x, y, normalize=True)
+            value, bound = D(x, y, normalize=True), D.bound(x, y, T, normalize=True)
+            assert bound <= value + 1e-12 * abs(value)
+    D = fdiv.custom(lambda u, xp: u * xp.log(u))
+    x, y = [0.5, 0.5], [1e-308, 1.0]
+    assert D.bound(x, y, D.witness(x, y)) == pytest.approx(fdiv.kl(x, y), rel=1e-12)
+
+
+def test_logarithms_of_affinities_far_apart():
+    p, q = [1e-20, 1.0], [1.0, 0.0]
+    value = fdiv.chernoff(p, q)
+    assert value == pytest.approx(20 * np.log(10), rel=1e-14)
+    assert fdiv.chernoff.bound(p, q, fdiv.chernoff.witness(p, q)) <= value * (1 + 1e-14)
+    exact = mp.log((mp.mpf("0.5") ** 4) * (mp.mpf(1e-120) ** -3 + 1)) / 3
+    assert fdiv.renyi(4)([0.5, 0.5], [1e-120, 1.0]) == pytest.approx(float(exact), rel=1e-14)
+    assert fdiv.renyi(4)([0.5, 0.5], [0.0, 1.0]) == np.inf
+    assert fdiv.renyi(2)([1e308, 1e308], [1e308, 1e308], normalize=True) == 0
+    assert fdiv.chernoff(np.ones((0, 3)), np.ones((0, 3))).shape == (0,)
+
+
+def test_what_underflows_by_half():
+    assert fdiv.total_variation([0.0, 1.0], [5e-324, 1.0]) == 5e-324
+    assert fdiv.total_variation([[0.0, 1.0]], [[5e-324, 1.0]]) == 5e-324
+    assert fdiv.hockey_stick(1)([5e-324, 1.0], [0.0, 1.0]) == 5e-324
+    assert fdiv.total_variation([1e-310, 1.0], [3e-310, 1.0]) == pytest.approx(2e-310, rel=1e-13)
+
+
+@pytest.mark.parametrize("small", [1e-3, 1e-8, 1e-15, 1e-100, 1e-300])
+@pytest.mark.parametrize("c", [1, 3])
+def test_gan_close_to_its_maximum(small, c):
+    p, q = [1.0, small, 0.0], [0.0, small, 1.0]
+    with mp.workdps(60):
+        x = mp.mpf(small)
+        exact = c * 2 * x * mp.log(mp.mpf(1) / 2) / (1 + x)
+    for found in ((c * fdiv.gan)(p, q), (c * fdiv.gan)([p], [q])[0]):
+        assert found == pytest.approx(float(exact), rel=1e-14)
+    p, q = [1 - small, small], [0.0, 1.0]
+    with mp.workdps(400):
+        x, y = mp.mpf(small) / (mp.mpf(p[0]) + mp.mpf(small)), mp.mpf(1)
+        exact = c * (x * mp.log(x / (x + y)) + y * mp.log(y / (x + y)))
+    assert (c * fdiv.gan)(p, q) == pytest.approx(float(exact), rel=1e-14)
+
+
+def test_the_derivative_of_gan_at_large_ratios():
+    u = np.array([1e-300, 1e-3, 0.5, 1.0, 2.0, 1e10, 1e300])
+    exact = [float(mp.log(mp.mpf(x) / (1 + mp.mpf(x)))) for x in u[:-2]] + [-1e-10, -1e-300]
+    np.testing.assert_allclose(fdiv.gan.derivative(u), exact, rtol=1e-10)
+
+
+@pytest.mark.parametrize("D", fdiv.CATALOGUE.values(), ids=str)
+def test_the_dual_side_is_never_nan(D):
+    for v in (-np.inf, -1e300, -1e4, -800.0, 800.0, 1e4, 1e300, np.inf):
+        for function in (D.activation, D.penalty, D.conjugate, D.ratio):
+            assert not np.isnan(function(v)), (function, v)
+
+
+def test_compiled_loops_leave_what_would_vanish(monkeypatch):
+    monkeypatch.setattr(evaluate, "_COMPILE_AFTER", 0)
+    rng = np.random.default_rng(0)
+    p, q = (10.0 ** rng.uniform(-299, -290, (2, 100)) for _ in "pq")
+    p[:, 0], q[:, 0] = 1e-19, 1.0
+    assert fused.integral(fdiv.kl, p, q, equal=False) is None
+    with mp.workdps(400):
+        x, y = ([mp.mpf(float(a)) for a in row] for row in (p[0], q[0]))
+        P, Q = sum(x), sum(y)
+        exact = sum(a / P * mp.log((a / P) / (b / Q)) for a, b in zip(x, y, strict=True))
+    assert fdiv.kl(p, q, normalize=True)[0] == pytest.approx(float(exact), rel=1e-13, abs=1e-290)
+    pairs = fdiv.pairwise(fdiv.reverse_kl, p, q, normalize=True)
+    expected = fdiv.reverse_kl(p[:, None], q[None], normalize=True)
+    np.testing.assert_allclose(pairs, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("D", fdiv.CATALOGUE.values(), ids=str)
+def test_no_shift_is_worse_than_none(D):
+    rng = np.random.default_rng(1)
+    p, q = rng.dirichlet(np.ones(4), (2, 50))
+    T = D.witness(p, q)
+    plain = bounds.plain(D, p, q, T).value
+    for found in (bounds.shifted(D, p, q, T), bounds.shifted_and_scaled(D, p, q, T)):
+        assert (found.value >= plain).all()
+
+
+def test_no_rows():
+    assert fdiv.pairwise(fdiv.kl, np.ones((0, 3))).shape == (0, 0)
+    assert fdiv.pairwise(fdiv.kl, np.ones((2, 3)), np.ones((0, 3))).shape == (2, 0)
+
+
+def test_bins_of_huge_ranges():
+    x = np.concatenate([np.random.default_rng(0).normal(size=50) * 1e-5, [1e300]])
+    for rule in ("auto", "doane", "scott", "stone", "sqrt", 5):
+        h = fdiv.histograms(x, x, bins=rule)
+        assert h.p.sum() == pytest.approx(1)
+    for rule in ("fd", 10**9):
+        with pytest.raises(ValueError, match="at most 10000000 bins, got"):
+            fdiv.histograms(x, x, bins=rule)
+    with pytest.raises(ValueError, match="over all columns"):
+        fdiv.histograms(np.eye(6), np.eye(6), bins=100)
+    h = fdiv.histograms([-1.7e308, 1.7e308], [0.0], bins=2)
+    assert h.counts[0].tolist() == [1, 1]
