@@ -36,13 +36,15 @@ def raised(x: Tensor, least: float, xp: Any) -> Tensor:
 
 def log_wright_omega(x: Tensor, xp: Any) -> Tensor:
     """Return y with y + e^y = x."""
+    # There y is x, or log x, to rounding, and derivatives may come in infinite.
+    far = (x < -_FAR) | (x == torch.inf)
+    near = torch.where(far, 0.0, x)
     with torch.no_grad():
-        y = elementary.log_wright_omega(x, xp)
+        y = elementary.log_wright_omega(near, xp)
     # From the root itself each step of Newton's iteration adds no more than a rounding to y, and
     # doubles the number of derivatives that are right: the first comes with one step, the second
     # with two.
     for _ in range(2):
         exp_y = torch.exp(y)
-        y = y + (x - y - exp_y) / (1 + exp_y)
-    root: Tensor = y
-    return root
+        y = y + (near - y - exp_y) / (1 + exp_y)
+    return torch.where(far, x, y)

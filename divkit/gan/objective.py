@@ -180,7 +180,7 @@ class FGAN(Objective):
         loss = self._terms.loss(v_fakes[0])
         for v_fake in v_fakes[1:]:
             loss = loss + self._terms.loss(v_fake)
-        return loss - gain
+        return (loss - gain).to(v_real.dtype)
 
     def _generator(self, v_fake: Tensor) -> Tensor:
         if self.lipschitz is not None:
@@ -188,8 +188,8 @@ class FGAN(Objective):
                 return -self._shift.penalty(v_fake)
             return -v_fake.mean()
         if self.generator == "minimax":
-            return -self._terms.loss(v_fake)
-        return -self._terms.gain(v_fake)
+            return -self._terms.loss(v_fake).to(v_fake.dtype)
+        return -self._terms.gain(v_fake).to(v_fake.dtype)
 
     def __repr__(self) -> str:
         given = [str(self.D)]

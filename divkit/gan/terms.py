@@ -22,6 +22,8 @@ from divkit.gan import fused
 
 # How large outputs are at which single precision must do.
 _LARGE = 100.0
+# And at which the terms' difference must not be that of two infinities.
+_LARGEST = 1000.0
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,20 @@ class Terms:
         if D.recipe is None or isinstance(D.recipe[0], Family):  # they call the shared functions
             formulas = [rebind(formula, fused, _with_builtins) for formula in formulas]
         activation, penalty = formulas
-        return Terms(activation, penalty, wide=not all(map(_single_will_do, formulas)))
+        wide = not all(map(_single_will_do, formulas)) or _overflow_together(*formulas)
+        return Terms(activation, penalty, wide)
 
     def gain(self, v: Tensor) -> Tensor:
-        """Return the mean of g(v)."""
+        """Return the mean of g(v), in the precision of `wide`."""
         return self._mean(self.activation, v)
 
     def loss(self, v: Tensor) -> Tensor:
-        """Return the mean of f*(g(v))."""
+        """Return the mean of f*(g(v)), in the precision of `wide`."""
         return self._mean(self.penalty, v)
 
     def _mean(self, formula: Formula, v: Tensor) -> Tensor:
-        if not self.wide or v.dtype == torch.float64:
-            mean: Tensor = formula(v, xp).mean()
-            return mean
-        return self._mean(formula, v.double()).to(v.dtype)
+        mean: Tensor = formula(v.double() if self.wide else v, xp).mean()
+        return mean
 
 
 def _with_builtins(copy: Any) -> Any:
@@ -74,6 +75,15 @@ def _single_will_do(formula: Formula) -> bool:
     """Return whether values and derivatives in single precision are those in double, rounded."""
     exact, found = (_with_derivative(formula, dtype) for dtype in (torch.float64, torch.float32))
     return all(map(_agree, found, exact))
+
+
+def _overflow_together(activation: Formula, penalty: Formula) -> bool:
+    """Return whether both terms are infinite in single precision where one grows faster."""
+    v = torch.tensor([-_LARGEST, _LARGEST], dtype=torch.float32, device="cpu")
+    gain, loss = activation(v, xp), penalty(v, xp)
+    wide = activation(v.double(), xp), penalty(v.double(), xp)
+    undecided = gain.isinf() & (gain == loss)
+    return bool((undecided & ~(wide[0].isinf() & (wide[0] == wide[1]))).any())
 
 
 def _with_derivative(formula: Formula, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -447,3 +447,26 @@ def test_an_objective_made_in_inference_mode():
     with mp.workdps(30):
         expected = float(reference.at(reference.OTHERS[1], 1.0)[1])
     assert o.generator_loss(v).item() == pytest.approx(-expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize("D", [*fdiv.CATALOGUE.values(), fdiv.alpha(-1)], ids=str)
+def test_large_outputs_give_no_nan(D, dtype):
+    o = gan.FGAN(D)
+    for size in (18.0, 80.0, 100.0, 1000.0):
+        for pair in ((size, size), (-size, -size), (size, -size), (-size, 0.0), (size, 0.0)):
+            v_real, v_fake = (
+                torch.tensor(v, dtype=dtype).requires_grad_() for v in (pair, pair[::-1])
+            )
+            losses = o.critic_loss(v_real, v_fake), o.generator_loss(v_fake)
+            # In double precision these outputs give the sums of the definition, or infinities.
+            with np.errstate(all="ignore"):
+                wide = [v.detach().double().numpy() for v in (v_real, v_fake)]
+                gain = D.activation(wide[0]).mean()
+                loss = D.penalty(wide[1]).mean()
+                expected = float(np.float32(np.inf if gain == loss == -np.inf else loss - gain))
+            assert losses[0].item() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+            assert not losses[1].isnan()
+            for value, inputs in ((losses[0], (v_real, v_fake)), (losses[1], (v_fake,))):
+                for gradient in torch.autograd.grad(value, inputs):
+                    assert not gradient.isnan().any(), (pair, value)

@@ -1,6 +1,7 @@
 """Triangular discrimination (Vincze–Le Cam): Σ (p−q)²/(p+q), at most 2."""
 
 from divkit.fdiv.divergence import Divergence, Formulas
+from divkit.fdiv.elementary import LOG2
 
 
 def generator(u, xp):
@@ -31,8 +32,9 @@ def activation(v, xp):
 
 
 def penalty(v, xp):
-    r_minus_1 = xp.expm1(-0.5 * v)
-    return xp.where(r_minus_1 < 1, -r_minus_1 * (2 - r_minus_1), -1.0)
+    inner = v > -2 * LOG2  # where r < 2
+    r_minus_1 = xp.expm1(-0.5 * xp.where(inner, v, 0.0))
+    return xp.where(inner, -r_minus_1 * (2 - r_minus_1), -1.0)
 
 
 def cone(p, q, xp):
