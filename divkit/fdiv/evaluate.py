@@ -42,12 +42,10 @@ def evaluate(
 
 def _is_near_maximum(D: Divergence, value: Array) -> bool:
     """Return whether a value is little of f(1) of a D whose maximum is 0, as that of `gan` is."""
-    return (
-        D.at_one < 0
-        and D.at_zero == 0 == D.slope
-        and D.is_symmetric
-        and bool(np.any(value > 0.1 * D.at_one))
-    )
+    if not (D.at_one < 0 and D.at_zero == 0 == D.slope and D.is_symmetric):
+        return False
+    near = value > 0.1 * D.at_one
+    return bool(near.any() if near.ndim else near)
 
 
 def _below_maximum(D: Divergence, both: Pair) -> Array:
