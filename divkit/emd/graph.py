@@ -10,7 +10,7 @@ from divkit import _check
 from divkit.emd import problem
 from divkit.emd.answer import ConvergenceError, Indices, NoPlanError, Vector
 from divkit.emd.backends.feasibility import listed
-from divkit.emd.transport import Transport
+from divkit.emd.transport import Transport, marginal_error
 
 _LARGEST = 2.0**1000
 # Mass that a component may have too much of, of the whole: the rounding of sums.
@@ -168,9 +168,14 @@ def _components(arcs: _Arcs) -> Indices:
 
 def _balanced(a: Vector, b: Vector, component: Indices, rounding: float) -> Vector:
     """Return `b` with the mass of `a` in every component, where only rounding separates them."""
-    of_a, of_b = np.bincount(component, a), np.bincount(component, b)
-    if of_a.size == 1:
+    components = int(component.max()) + 1
+    if components == 1:
         return b
+    exponent = int(np.frexp(a.sum())[1])
+    of_a, of_b = (
+        np.ldexp(marginal_error(component, np.ldexp(x, -exponent), np.zeros(components)), exponent)
+        for x in (a, b)
+    )
     apart = np.abs(of_a - of_b)
     wrong = (apart > rounding**0.5 * np.maximum(of_a, of_b)) & (apart > _ROUNDING * a.sum())
     for number in np.flatnonzero(wrong)[:1]:

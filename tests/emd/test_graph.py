@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import coo_array, csr_array, csr_matrix
+from scipy.sparse import block_diag, coo_array, csr_array, csr_matrix
 from scipy.spatial import Delaunay
 
 from divkit import emd
@@ -265,6 +265,19 @@ def test_many_nodes_are_certified(rng, n):
     cost = M[np.arange(40), columns[some]]
     # What the plan moves, it moves between nodes that are as far apart as the witness says.
     assert_allclose(t.f[rows[some]] - t.f[columns[some]], cost, atol=1e-14)
+
+
+@pytest.mark.parametrize("components", [1, 2])
+def test_very_many_equal_weights_add_up(components):
+    n = 400_001
+    steps = np.arange(n - 1)
+    one_way = csr_array((np.ones(n - 1), (steps, steps + 1)), shape=(n, n))
+    a = np.zeros(n * components)
+    a[::n] = 1 / components
+    t = emd.solve_graph(a, None, block_diag([one_way] * components, "csr"))
+    assert t.value == pytest.approx((n - 1) / 2, rel=1e-15)
+    assert t.primal_residual <= 1e-15
+    assert abs(t.gap) <= 1e-15 * t.value
 
 
 # --- inputs ---

@@ -211,6 +211,14 @@ def test_many_cells_are_certified(rng, shape, metric):
 # --- inputs ---
 
 
+def test_very_many_equal_weights_add_up():
+    a = np.zeros((1000, 700))
+    a[0, 0] = 1.0
+    t = emd.solve_grid(a, None)
+    assert t.value == pytest.approx(849.0, rel=1e-15)
+    assert max(abs(t.gap) / t.value, t.primal_residual) <= 1e-15
+
+
 def test_inputs_are_read_only_and_left_alone(rng):
     a, b = histogram(rng, (6, 4)).T, histogram(rng, (8, 6))[::2]
     a.setflags(write=False)

@@ -249,6 +249,16 @@ def test_weights_that_are_not_given(rng, no_matrix):
     assert emd.solve_points(x, y, a).value == pytest.approx(emd.solve_points(x, y, a, b).value)
 
 
+def test_very_many_equal_weights_add_up(rng):
+    x, y = rng.random((2, 2)), rng.random((150_000, 2))
+    to_first, to_second = cdist(x, y, "chebyshev")
+    # Half of the sinks go where they gain most.
+    gain = np.sort(to_first - to_second)[: len(y) // 2]
+    t = emd.solve_points(x, y, metric="chebyshev")
+    assert t.value == pytest.approx((to_second.sum() + gain.sum()) / len(y), rel=1e-13)
+    assert max(abs(t.gap), t.primal_residual) <= 1e-14
+
+
 def test_no_matrix_is_made(rng):
     x, y = rng.random((4000, 2)), rng.random((4000, 2))
     emd.solve_points(x[:600], y[:600])  # compiled here

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -47,6 +49,34 @@ def test_dirac_against_anything(solver, rng):
     assert t.value == pytest.approx(float(M[0] @ b), rel=1e-15)
     assert_allclose(t.plan.toarray()[0], b, rtol=1e-15)
     assert solver(b, [1.0], M.T).value == pytest.approx(t.value, rel=1e-15)
+
+
+def two_sources(costs, m):
+    """Return the value for two sources of one weight: half of the sinks go where they gain most."""
+    gain = np.sort(costs[0] - costs[1])[: m // 2]
+    return (math.fsum(costs[1]) + math.fsum(gain)) / m
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_very_many_equal_weights_add_up(rng, given):
+    m = 150_000
+    M = rng.random((2, m))
+    a, b = (np.full(2, 1 / 2), np.full(m, 1 / m)) if given else (None, None)
+    expected = pytest.approx(two_sources(M, m), rel=1e-13)
+    for t in (emd.solve(a, b, M), emd.solve(b, a, M.T), emd.solve_batch(a, b, M)[0]):
+        assert t.value == expected
+        require_certified(t, M)
+
+
+@pytest.mark.parametrize("dear", [1.0, 1e300])
+def test_very_many_equal_weights_of_one_source(rng, dear):
+    M = rng.random((1, 200_003))
+    M[0, 5] = dear
+    b = np.full(M.size, 1 / (M.size - 1))
+    b[5] = 0.0
+    t = emd.solve([1.0], b, M)
+    assert t.value == pytest.approx(math.fsum(np.delete(M[0], 5)) / (M.size - 1), rel=1e-13)
+    assert t.primal_residual <= 1e-15
 
 
 def test_one_atom_each(solver):

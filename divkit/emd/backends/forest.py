@@ -56,13 +56,18 @@ def flows(a: Vector, b: Vector, forest: Forest) -> Vector:
     They may be negative where the forest belongs to no plan.
     """
     n = a.size
+    # As sums of two numbers: the roundings of very many equal weights would add up.
     need = [*a.tolist(), *b.tolist()]
+    rest = [0.0] * len(need)
     upward = [0.0] * len(need)
     for atom in reversed(forest.order):
         above = forest.parent[atom]
         if above >= 0:
-            upward[atom] = need[atom]
-            need[above] -= need[atom]
+            upward[atom] = need[atom] + rest[atom]
+            left = need[above] - need[atom]
+            taken = need[above] - left
+            error = (need[above] - (left + taken)) + (taken - need[atom])
+            need[above], rest[above] = left, rest[above] - rest[atom] + error
     parent = np.asarray(forest.parent)
     sinks = forest.columns + n
     lower = np.where(parent[forest.rows] == sinks, forest.rows, sinks)

@@ -29,7 +29,10 @@ from divkit.emd.backends import forest
 from divkit.emd.costs import MatrixCosts
 from divkit.emd.double_double import DoubleDouble, reduced
 from divkit.emd.tight_potentials import Slacks
+from divkit.emd.transport import marginal_error
 
+# What the masses of both sides may be apart by the rounding of their sums.
+_SUMS = 2.0**-50
 # What is aimed at, as long as rounds at least halve the gap.
 GAP = 1e-15
 ROUNDS = 60
@@ -121,12 +124,13 @@ def _exact(
     f, g = slacks.feasible(*pair)
 
     def error(mass: Vector) -> float:
-        of_rows = np.bincount(rows, mass, a.size) - a
-        of_columns = np.bincount(columns, mass, b.size) - b
+        of_rows, of_columns = marginal_error(rows, mass, a), marginal_error(columns, mass, b)
         return float(max(np.abs(of_rows).max(), np.abs(of_columns).max()))
 
     recomputed = np.maximum(forest.flows(a, b, found), 0.0)
-    mass = min(recomputed, found.mass, key=error)
+    mass = recomputed
+    if error(mass) > _SUMS:
+        mass = min(mass, found.mass, key=error)
     left = error(mass)
     carried = mass > 0
     rows, columns, mass = rows[carried], columns[carried], mass[carried]

@@ -119,7 +119,7 @@ def _supply(a: Vector, b: Vector, component: Indices) -> Vector:
     heaviest = np.empty(component.max() + 1, np.intp)
     heaviest[component[order]] = order  # the last one stays
     for _ in range(2):  # the sum has roundings as well
-        supply[heaviest] -= np.bincount(component, supply)
+        supply[heaviest] -= marginal_error(component, supply, np.zeros(heaviest.size))
     return supply
 
 

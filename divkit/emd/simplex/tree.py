@@ -44,10 +44,11 @@ def hang(tree, supply, tail, head, basic, opposite):
     nodes = tree.size - 1
     root = np.uint32(nodes)
     parent, order = _rooted(supply, tail, head, basic, tree)
-    excess = supply.copy()
+    # As sums of two numbers: the roundings of very many equal weights would add up.
+    excess, rest = supply.copy(), np.zeros(nodes)
     for position in range(nodes - 1, -1, -1):
         node = order[position]
-        x = excess[node]
+        x = excess[node] + rest[node]
         above = parent[node]
         if above != root:
             arc = tree[node].arc
@@ -59,7 +60,11 @@ def hang(tree, supply, tail, head, basic, opposite):
                 tree[node].arc = arc
                 tree[node].upward = upward
                 tree[node].flow = abs(x)
-                excess[above] += x
+                total = excess[above] + excess[node]
+                of_node = total - excess[above]
+                error = (excess[above] - (total - of_node)) + (excess[node] - of_node)
+                rest[above] += error + rest[node]
+                excess[above] = total
                 continue
         parent[node] = root
         tree[node].arc = ARTIFICIAL
