@@ -151,6 +151,8 @@ _NORMS = {1.0: _NAMED["cityblock"], 2.0: _NAMED["euclidean"], np.inf: _NAMED["ch
 
 def _checked(cost: Between) -> Between:
     def all_pairs(x: Matrix, y: Matrix) -> Any:
+        if not (len(x) and len(y)):
+            return np.empty((len(x), len(y)))  # nobody's function has to know of no points
         costs = _check.real("metric(x, y)", cost(x, y), np)
         if costs.shape != (len(x), len(y)):
             raise ValueError(

@@ -123,3 +123,15 @@ def test_errors(change, error, message):
     given = {"x": [[0.0, 1.0]], "y": [[1.0, 0.0]], "p": 2, **change}
     with pytest.raises(error, match=message):
         emd.wasserstein(**given)
+
+
+@pytest.mark.parametrize("p", [1.5, 3])
+def test_many_points_to_few(rng, p):
+    x, y = rng.random((60_000, 2)), rng.random((5, 2))
+    expected = emd.distance(None, None, cdist(x, y) ** p) ** (1 / p)
+    assert emd.wasserstein(x, y, p=p) == pytest.approx(expected, rel=1e-13)
+    a = np.zeros(1000)
+    a[7] = 1.0
+    assert emd.wasserstein(x[:1000], x[1000:2000], a, p=p) == pytest.approx(
+        np.mean(cdist(x[7:8], x[1000:2000]) ** p) ** (1 / p), rel=1e-13
+    )
