@@ -49,6 +49,12 @@ def settle(tree, potential, arc, tail, head, reduced, carried):
         tail, head, reduced = head, tail, -reduced
     apex = _apex(tree, tail, head)
     leaving, from_tail, flow = _leaving(tree, tail, head, apex)
+    if flow == 0.0:
+        # Where nothing moves either way round, as between two trees, the smaller subtree does.
+        other, from_other_tail, other_flow = _leaving(tree, head, tail, apex)
+        if other_flow == 0.0 and tree[other].size < tree[leaving].size:
+            leaving, from_tail = other, from_other_tail
+            cheap, tail, head, reduced = not cheap, head, tail, -reduced
     # Tied with an arc that would be left empty and leading from the root, it replaces that one.
     if not cheap and (carried < flow or (carried == flow and from_tail)):
         _augment(tree, tail, head, apex, carried)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
@@ -50,6 +51,16 @@ def optimum(nodes, tails, heads, costs, supply):
     ends, signs = np.concatenate([tails, heads]), np.repeat([1.0, -1.0], costs.size)
     balance = coo_array((signs, (ends, np.concatenate([arcs, arcs]))), (nodes, costs.size))
     return linprog(costs, A_eq=balance.tocsr(), b_eq=supply).fun
+
+
+def test_a_star_is_settled_by_moving_its_leaves(rng):
+    # If the hub's tree moved for every leaf, this would take n² steps, some ten seconds.
+    n = 200_000
+    tails, heads, mass = np.arange(n), np.full(n, n), np.full(n, 1 / n)
+    costs = rng.normal(size=n)
+    found, pivots = nested.improve(tails, heads, costs, mass, np.zeros(n + 1, np.intp), 1, None)
+    assert_array_equal(found, mass)
+    assert pivots == 0
 
 
 @pytest.mark.parametrize("whole", [False, True])
