@@ -17,6 +17,10 @@ Between = Callable[[Matrix, Matrix], Any]
 
 # So many pairs of a user's function are evaluated at a time, as the diagonal of a tile.
 _DIAGONAL = 64
+# Exponents of two within which sums of powers, and roots of these, lose no digit; and pairs that
+# are corrected at a time.
+_EXPONENT, _NEAR = 960, 32
+_MANY = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,45 @@ def _cdist(name: str, **options: float) -> Between:
     return all_pairs
 
 
+def _all_norms(cdist: Between, by_pair: Between, p: float) -> Between:
+    """Return `cdist`, corrected where sums of p-th powers lose digits."""
+    # A square root is right everywhere; the rounding of 1/p counts for numbers far from 1.
+    exponent = _EXPONENT / 2 if p == 2 else min(_EXPONENT / p, _NEAR)
+    least, most = 2.0**-exponent, 2.0**exponent
+
+    def all_pairs(x: Matrix, y: Matrix) -> Any:
+        cost = cdist(x, y)
+        if cost.size and not (cost.min() >= least and cost.max() <= most):
+            rows, columns = np.nonzero(~((cost >= least) & (cost <= most)))
+            for k in range(0, rows.size, _MANY):
+                row, column = rows[k : k + _MANY], columns[k : k + _MANY]
+                cost[row, column] = by_pair(x[row], y[column])
+        return cost
+
+    return all_pairs
+
+
 def _unit(difference: Matrix, length: Vector) -> Matrix:
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", under="ignore"):
         return np.where(length[:, None] > 0, difference / length[:, None], 0.0)
 
 
 def _length(x: Matrix, y: Matrix) -> Any:
-    return np.sqrt(np.sum((x - y) ** 2, axis=1))
+    with np.errstate(over="ignore", under="ignore"):
+        difference = x - y
+        length = np.sqrt(np.sum(difference**2, axis=1))
+    far = ~((length >= 2.0 ** (-_EXPONENT / 2)) & (length <= 2.0 ** (_EXPONENT / 2)))
+    if far.any():
+        length[far] = _scaled_norm(np.abs(difference[far]), 2.0)
+    return length
+
+
+def _scaled_norm(difference: Matrix, p: float) -> Any:
+    # The largest coordinate is taken out, so that no power leaves the range of float64.
+    most = difference.max(axis=1)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        norm = most * np.sum(_unit(difference, most) ** p, axis=1) ** (1 / p)
+    return np.where(np.isfinite(most), norm, most)
 
 
 def _farthest_coordinate(x: Matrix, y: Matrix) -> Matrix:
@@ -112,15 +148,14 @@ def _farthest_coordinate(x: Matrix, y: Matrix) -> Matrix:
 
 def _norm(p: float) -> Metric:
     def by_pair(x: Matrix, y: Matrix) -> Any:
-        difference = np.abs(x - y)
-        # The largest coordinate is taken out, so that no power leaves the range of float64.
-        most = difference.max(axis=1)
-        return most * np.sum(_unit(difference, most) ** p, axis=1) ** (1 / p)
+        with np.errstate(over="ignore"):
+            return _scaled_norm(np.abs(x - y), p)
 
     def gradient(x: Matrix, y: Matrix) -> Any:
         return np.sign(x - y) * _unit(np.abs(x - y), by_pair(x, y)) ** (p - 1)
 
-    return Metric(f"{p:g}-norm", _cdist("minkowski", p=p), by_pair, gradient)
+    all_pairs = _all_norms(_cdist("minkowski", p=p), by_pair, p)
+    return Metric(f"{p:g}-norm", all_pairs, by_pair, gradient)
 
 
 _NAMED = {
@@ -131,7 +166,10 @@ _NAMED = {
         lambda x, y: 2 * (x - y),
     ),
     "euclidean": Metric(
-        "euclidean", _cdist("euclidean"), _length, lambda x, y: _unit(x - y, _length(x, y))
+        "euclidean",
+        _all_norms(_cdist("euclidean"), _length, 2.0),
+        _length,
+        lambda x, y: _unit(x - y, _length(x, y)),
     ),
     "cityblock": Metric(
         "cityblock",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -38,6 +39,22 @@ def test_where_points_coincide(name):
 def test_powers_of_a_norm_do_not_overflow():
     x, y = np.array([[3e200, 0.0]]), np.array([[0.0, 4e200]])
     assert metric(3).by_pair(x, y)[0] == pytest.approx(91 ** (1 / 3) * 1e200, rel=1e-15)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-9, 1.0, 1e150])
+@pytest.mark.parametrize("p", [1.1, 2, 3, 60, 1000])
+def test_norms_of_numbers_of_any_size(rng, p, size):
+    # Coordinates of very different sizes, too.
+    x, y = (rng.normal(size=(n, 3)) * size * 10.0 ** rng.integers(-40, 1, (n, 3)) for n in (6, 5))
+    cost = metric(p)
+    found = cost.all_pairs(x, y)
+    one_by_one = cost.by_pair(np.repeat(x, 5, axis=0), np.tile(y, (6, 1))).reshape(6, 5)
+    with mpmath.workdps(40):
+        for i, j in np.ndindex(6, 5):
+            powers = [abs(mpmath.mpf(d)) ** p for d in (x[i] - y[j]).tolist()]
+            expected = float(mpmath.fsum(powers) ** (1 / mpmath.mpf(p)))
+            assert found[i, j] == pytest.approx(expected, rel=4e-15, abs=0)
+            assert one_by_one[i, j] == pytest.approx(expected, rel=4e-15, abs=0)
 
 
 def test_a_function_stands_for_itself():

@@ -249,6 +249,28 @@ def test_weights_that_are_not_given(rng, no_matrix):
     assert emd.solve_points(x, y, a).value == pytest.approx(emd.solve_points(x, y, a, b).value)
 
 
+@pytest.mark.parametrize(
+    ("metric", "step", "matrix"),
+    [(100, 1e-4, True), (100, 1e-4, False), (1000, 1e-4, False), (2, 1e-170, True)],
+)
+def test_powers_of_short_distances(monkeypatch, metric, step, matrix):
+    monkeypatch.setattr(points, "_FEW_PAIRS", points._FEW_PAIRS if matrix else 0)
+    x, y = [[0.0, 0.0], [1.0, 1.0]], [[step, 0.0], [1.0, 1.0]]
+    assert emd.solve_points(x, y, metric=metric).value == step / 2
+
+
+@pytest.mark.parametrize("p", [60, 1000])
+@pytest.mark.parametrize("matrix", [True, False])
+def test_high_norms_far_from_the_origin(monkeypatch, rng, p, matrix):
+    monkeypatch.setattr(points, "_FEW_PAIRS", points._FEW_PAIRS if matrix else 0)
+    x, y = 1e6 + rng.random((9, 2)), 1e6 + rng.random((9, 2))
+    difference = np.abs(x[:, None] - y)
+    most = difference.max(axis=2, keepdims=True)
+    M = most[..., 0] * np.sum((difference / most) ** p, axis=2) ** (1 / p)
+    t = emd.solve_points(x, y, metric=p)
+    assert t.value == pytest.approx(emd.distance(None, None, M), rel=1e-14)
+
+
 def test_very_many_equal_weights_add_up(rng):
     x, y = rng.random((2, 2)), rng.random((150_000, 2))
     to_first, to_second = cdist(x, y, "chebyshev")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -90,6 +92,30 @@ def test_kinks_and_forbidden_points():
     forbidden = emd.Potential(np.zeros((2, 2)), [0.0, 1.0], cost, cost_gradient)
     assert forbidden([[3.0, 0.0]])[0] == np.inf
     assert np.isnan(forbidden.gradient([[3.0, 0.0]])).all()
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1e200, 1e300])
+@pytest.mark.parametrize("metric", ["euclidean", 3, 100, "cityblock", "chebyshev"])
+def test_far_and_near(metric, size):
+    f = emd.Potential([[size, 0.0], [0.0, 4 * size]], [0.0, 0.0], metric)
+    assert f([[0.0, 0.0]])[0] == size
+    assert_array_equal(f.gradient([[0.0, 0.0]]), [[-1.0, 0.0]])
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", 3])
+def test_beyond_the_range_of_floats(metric):
+    f = emd.Potential([[1e308, 1e308]], [0.0], metric)
+    assert_array_equal(f([[-1e308, -1e308], [1e308, 1e308]]), [np.inf, 0.0])
+    assert f.gradient([[-1e308, -1e308]]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", 3, cost])
+def test_records_are_pickled(rng, metric):
+    f = emd.Potential(rng.random((4, 2)), rng.random(4), metric)
+    x = rng.random((3, 2))
+    again = pickle.loads(pickle.dumps(f))
+    assert_array_equal(again(x), f(x))
+    assert repr(again) == repr(f)
 
 
 def test_on_a_line(rng):

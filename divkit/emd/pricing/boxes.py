@@ -15,6 +15,8 @@ from divkit.emd.pricing.candidates import insert
 
 SLOTS = 64
 EPSILON = np.finfo(np.float64).eps
+# Sums of squares below have lost digits.
+SMALLEST = 2.0**-960
 SQEUCLIDEAN, EUCLIDEAN, CITYBLOCK, CHEBYSHEV, NORM = range(5)
 
 # No nan arises: points are finite and potentials never +inf where costs are looked at.
@@ -87,24 +89,34 @@ def between(x, y, rows, columns, metric, p, start, stop, cost):
 @_vector
 def _cost(x, y, metric, p):
     total = 0.0
+    if metric == NORM:
+        return _norm(x, y, p)
     if metric == CITYBLOCK:
         for c in range(x.size):
             total += abs(x[c] - y[c])
-    elif metric in (CHEBYSHEV, NORM):
+    elif metric == CHEBYSHEV:
         for c in range(x.size):
             total = max(total, abs(x[c] - y[c]))
     else:
         for c in range(x.size):
             total += (x[c] - y[c]) * (x[c] - y[c])
     if metric == EUCLIDEAN:
-        return np.sqrt(total)
-    if metric == NORM and total > 0.0:
-        # With the largest coordinate taken out, no power leaves the range of float64.
-        powers = 0.0
-        for c in range(x.size):
-            powers += (abs(x[c] - y[c]) / total) ** p
-        return total * powers ** (1 / p)
+        return np.sqrt(total) if total >= SMALLEST else _norm(x, y, 2.0)
     return total
+
+
+@_vector
+def _norm(x, y, p):
+    most = 0.0
+    for c in range(x.size):
+        most = max(most, abs(x[c] - y[c]))
+    if most == 0.0:
+        return 0.0
+    # With the largest coordinate taken out, no power leaves the range of float64.
+    powers = 0.0
+    for c in range(x.size):
+        powers += (abs(x[c] - y[c]) / most) ** p
+    return most * powers ** (1 / p)
 
 
 @_vector
@@ -132,7 +144,7 @@ def _reduced(x, y, g, metric, p, factor, limit, cost):
             return least
         least = np.inf
         for t in range(SLOTS):
-            cost[t] = np.inf if scale * cost[t] - g[t] >= limit else _cost(x, y[:, t], NORM, p)
+            cost[t] = np.inf if scale * cost[t] - g[t] >= limit else _norm(x, y[:, t], p)
     for t in range(SLOTS):
         cost[t] = factor * cost[t] - g[t]
         least = lesser(least, cost[t])
