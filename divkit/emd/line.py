@@ -13,7 +13,10 @@ import numpy as np
 
 from divkit import _check
 from divkit.emd import assignment, problem
-from divkit.emd.answer import Vector
+from divkit.emd.answer import Matrix, Vector
+from divkit.emd.costs import PointCosts
+from divkit.emd.exact import is_exact
+from divkit.emd.metrics import Metric
 from divkit.emd.on_line import staircase
 from divkit.emd.on_line.line_costs import COMPILED, LineCosts, both
 from divkit.emd.transport import Transport, certificate
@@ -22,6 +25,8 @@ _LARGEST = 2.0**1000
 # Points of a function h at which its convexity is checked, and what is rounding there.
 _SAMPLE = 257
 _CONVEX = 1e-12
+# Pairs up to which the potentials for a function h are checked on all of them.
+_ALL_PAIRS = 1 << 20
 _ATOMS = "point of `x`", "point of `y`"
 
 
@@ -68,6 +73,7 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     16 `dual_residual` is a bound from above, in O(n + m): potentials that are tight wherever
     these are nearly so would be feasible, and their distance is known without a rounding.
     Convexity of a function h cannot be proven from its values; it is checked at 257 differences.
+    Up to 2**20 pairs the certificate does not rely on it, but looks at all.
 
     References
     ----------
@@ -112,7 +118,14 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     f, g = np.zeros(x.size), np.zeros(y.size)
     f[source], g[sink] = f_carried, g_carried
     ordered = staircase.plan(np.arange(x.size), np.arange(y.size), rows, columns, mass)
-    t = certificate(a, b, costs, ordered, f, g, method="line", iterations=None)
+    checked = _all_pairs(costs) if power is None and x.size * y.size <= _ALL_PAIRS else costs
+    t = certificate(a, b, checked, ordered, f, g, method="line", iterations=None)
+    if power is None and not is_exact(t, a, b, costs):
+        raise ValueError(
+            f"`p` must be convex: to serve the points in order costs {t.value:.6g}, and as far as "
+            f"is known another plan may cost {t.dual_value:.6g}; `emd.solve` takes any costs, in a "
+            "matrix"
+        )
     f[x_order], g[y_order] = t.f, t.g
     plan = partial(staircase.plan, x_order, y_order, rows, columns, mass)
     return replace(t, _plan=plan, _potentials=(f, g))
@@ -201,7 +214,7 @@ def _require_range(costs: LineCosts, x: Vector, y: Vector) -> None:
         if not np.isfinite(ordered[[0, -1]]).all():
             _check.finite(name, given, np)
     with np.errstate(over="ignore"):
-        largest = costs.largest
+        largest = costs.largest if np.isfinite(costs.ends).all() else math.inf
     if not largest < _LARGEST:
         raise ValueError(
             f"the largest cost must be below 2**1000 (about 1e301), got {largest:g} between "
@@ -211,10 +224,13 @@ def _require_range(costs: LineCosts, x: Vector, y: Vector) -> None:
 
 
 def _require_convex(costs: LineCosts) -> None:
-    d = np.unique(np.linspace(costs.ends[0], costs.ends[1], _SAMPLE))
+    # Halves, whose differences stay within the range of float64.
+    first, last = costs.ends / 2
+    half = np.unique(np.linspace(first, last, _SAMPLE))
+    d = 2 * half
     value = costs.h(d)
-    left, right = d[1:-1] - d[:-2], d[2:] - d[1:-1]
-    above = value[1:-1] - (value[:-2] * right + value[2:] * left) / (left + right)
+    share = (half[1:-1] - half[:-2]) / (half[2:] - half[:-2])
+    above = value[1:-1] - (value[:-2] * (1 - share) + value[2:] * share)
     if d.size > 2 and above.max() > _CONVEX * np.abs(value).max():
         k = int(np.argmax(above))
         raise ValueError(
@@ -222,6 +238,19 @@ def _require_convex(costs: LineCosts) -> None:
             f"between p({d[k]:.6g}) = {value[k]:.6g} and p({d[k + 2]:.6g}) = {value[k + 2]:.6g}: "
             "points on a line are served in order for convex costs only"
         )
+
+
+def _all_pairs(costs: LineCosts) -> PointCosts:
+    """Return the same costs with minima over all pairs, whatever the function is."""
+
+    def by_pair(x: Matrix, y: Matrix) -> Vector:
+        return costs.h((x - y)[:, 0])
+
+    def all_pairs(x: Matrix, y: Matrix) -> Matrix:
+        return costs.h((x - y.T).ravel()).reshape(len(x), len(y))
+
+    metric = Metric("p", all_pairs, by_pair, None, threads=False)
+    return PointCosts(costs.x[:, None], costs.y[:, None], metric)
 
 
 def _equal_parts(n: int, m: int) -> tuple[Vector, Vector, float]:

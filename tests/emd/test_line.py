@@ -536,6 +536,34 @@ def test_bad_inputs(arguments, error, message):
         emd.solve_line(*arguments)
 
 
+def dips(d):
+    return np.abs(d) - 2 * (np.abs(d - 0.1) < 1e-9)
+
+
+def jumps(d):
+    return np.abs(d) + (np.abs(d) > 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "h"),
+    [([1.3, 2.1, 0.5], [1.2, 0.1, 0.2], dips), ([0, 1, 2, 3], [1, 2, 3, 9], jumps)],
+)
+@pytest.mark.parametrize("many", [1, 400])
+def test_functions_that_are_not_convex_where_nobody_looked(x, y, h, many):
+    x, y = np.tile(x, many), np.tile(y, many)
+    with pytest.raises(ValueError, match=r"`p` must be convex: .* `emd.solve` takes any costs"):
+        emd.solve_line(x, y, p=h)
+
+
+def test_a_function_of_numbers_of_any_size():
+    def h(d):
+        return np.abs(d) * 1e-200
+
+    assert emd.solve_line([8e307, 0.0], [-8e307, 0.0], p=h).value == pytest.approx(8e107)
+    with pytest.raises(ValueError, match=r"below 2.*1000 .* got inf between points"):
+        emd.solve_line([1e308, 0.0], [-1e308, 0.0], p=h)
+
+
 def test_bad_points_among_many(rng):
     x, y = rng.normal(size=5000), rng.normal(size=5000)
     y[17] = np.nan
