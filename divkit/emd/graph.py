@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from divkit import _check
-from divkit.emd import problem
+from divkit.emd import problem, sparse_costs
 from divkit.emd.answer import ConvergenceError, Indices, NoPlanError, Vector
 from divkit.emd.backends.feasibility import listed
 from divkit.emd.transport import Transport, marginal_error
@@ -134,9 +134,7 @@ def _read(graph: Any) -> _Arcs:
         raise ValueError(
             f"`graph` must be square, with a row and a column per node, got shape {graph.shape}"
         )
-    entries = graph.tocoo()
-    tails, heads = (np.asarray(index, np.intp) for index in (entries.row, entries.col))
-    lengths = _check.real("graph", entries.data, np)
+    tails, heads, lengths = sparse_costs.stored("graph", graph)
     for bad in np.flatnonzero(~(lengths >= 0))[:1]:
         raise ValueError(
             "`graph` must hold lengths of at least 0, or +inf for no arc, got "

@@ -89,6 +89,35 @@ def _minima(values: Vector, starts: Indices) -> Vector:
     return minima
 
 
+def stored(name: str, M: Any) -> tuple[Indices, Indices, Vector]:
+    """Return the rows, the columns and the values of all stored entries, zeros included.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    ValueError
+        If the format is BSR and a block holds a 0: nobody can tell whether it was put there.
+    """
+    values: Vector
+    if M.format == "dia":  # whose `tocoo` drops zeros
+        column = np.arange(M.data.shape[1])
+        row = column - np.asarray(M.offsets, np.intp)[:, None]
+        inside = (row >= 0) & (row < M.shape[0]) & (column < M.shape[1])
+        values = _check.real(name, M.data[inside], np)
+        return row[inside], np.broadcast_to(column, row.shape)[inside], values
+    if M.format == "bsr" and M.blocksize != (1, 1) and not np.all(M.data):
+        raise ValueError(
+            f"`{name}` must say which zeros are stored, got the format BSR, which fills its "
+            f"blocks of {M.blocksize[0]}x{M.blocksize[1]} with them: use `{name}.tocsr()`, then "
+            "`eliminate_zeros()` if no 0 was meant"
+        )
+    entries = M.tocoo()
+    rows, columns = (np.asarray(index, np.intp) for index in (entries.row, entries.col))
+    values = _check.real(name, entries.data, np)
+    return rows, columns, values
+
+
 def read(M: Any) -> SparseCosts:
     """Return the costs in a SciPy sparse matrix or array; a stored +inf forbids its pair, too.
 
@@ -104,9 +133,7 @@ def read(M: Any) -> SparseCosts:
         raise ValueError(
             f"`M` must be a matrix with at least one row and one column, got shape {M.shape}"
         )
-    entries = M.tocoo()
-    rows, columns = (np.asarray(index, np.intp) for index in (entries.row, entries.col))
-    cost = _check.real("M", entries.data, np)
+    rows, columns, cost = stored("M", M)
     for bad in np.flatnonzero(np.isnan(cost) | np.isneginf(cost))[:1]:
         raise ValueError(
             "`M` must be finite, or +inf for a forbidden pair, got "

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import coo_array, csc_array, csr_array, csr_matrix
+from scipy.sparse import (
+    coo_array,
+    coo_matrix,
+    csc_array,
+    csr_array,
+    csr_matrix,
+    dia_array,
+    diags_array,
+)
 
 from divkit import emd
 from divkit.emd.costs import MatrixCosts
@@ -40,6 +48,50 @@ def test_the_same_as_dense_with_infinities(rng, form):
     assert max(t.primal_residual, t.dual_residual) <= 1e-14
     plan = t.plan.tocoo()
     assert np.isfinite(dense[plan.coords]).all()
+
+
+FORMATS = ["coo", "csr", "csc", "dia", "lil", "dok"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("kind", [coo_array, coo_matrix])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32, np.uint8])
+def test_what_is_stored_is_allowed_in_every_format(rng, form, kind, dtype):
+    # Two diagonals: nothing has to be filled in in any format.
+    n = 12
+    rows = np.append(np.arange(n), np.arange(n - 1))
+    columns = np.append(np.arange(n), np.arange(1, n))
+    cost = rng.integers(0, 3, rows.size).astype(dtype)
+    M = kind((cost, (rows, columns)), shape=(n, n)).asformat(form)
+    if form == "dia":  # which has dropped its zeros
+        M = type(M)((np.zeros((2, n), dtype), [0, 1]), shape=(n, n))
+        M.data[0], M.data[1, 1:] = cost[:n], cost[n:]
+    dense = np.full((n, n), np.inf)
+    dense[rows, columns] = cost
+    a = rng.random(n)
+    b = np.append(a[:-1] / 2, a[-1]) + np.append(0.0, a[:-1] / 2)
+    assert emd.solve(a, b, M).value == pytest.approx(emd.solve(a, b, dense).value, rel=1e-14)
+    assert_array_equal(emd.c_transform(M, a), emd.c_transform(dense, a))
+    entries = coo_array((cost, (rows, columns)), shape=(n, n))
+    assert emd.solve_graph(a, b, M).value == emd.solve_graph(a, b, entries).value
+
+
+def test_zeros_on_a_diagonal():
+    M = diags_array([np.ones(2), np.zeros(3), np.ones(2)], offsets=[-1, 0, 1])
+    assert emd.solve([0.5, 0.5, 0.0], [0.5, 0.5, 0.0], M).value == 0.0
+    wide = dia_array((np.zeros((3, 5)), [-1, 0, 3]), shape=(2, 5))
+    assert_array_equal(read(wide).columns, [0, 3, 0, 1, 4])
+
+
+def test_blocks_that_are_filled_are_refused():
+    M = csr_array(np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]]))
+    with pytest.raises(ValueError, match=r"`M` must say which zeros .* BSR.* 2x2 .* `M.tocsr"):
+        emd.solve([0.5, 0.5], [0.5, 0.5, 0.0, 0.0], M.tobsr((2, 2)))
+    with pytest.raises(ValueError, match="`graph` must say which zeros"):
+        emd.solve_graph([1, 0], [0, 1], csr_array(np.diag([1.0, 2.0])).tobsr((2, 2)))
+    for blocks in (M.tobsr((1, 1)), csr_array(np.ones((2, 4))).tobsr((2, 2))):
+        a, b = np.array([0.5, 0.5]), np.array([0.5, 0.5, 0.0, 0.0])
+        assert emd.solve(a, b, blocks).value == emd.solve(a, b, blocks.tocsr()).value
 
 
 def test_many_points_with_few_allowed_pairs(rng):
