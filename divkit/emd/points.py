@@ -21,7 +21,7 @@ from divkit.emd.transport import Transport
 # Up to so many pairs their costs, two megabytes, are no burden, and `solve` is faster.
 _FEW_PAIRS = 1 << 18
 _ATOMS = "point of `x`", "point of `y`"
-_LARGEST_EXPONENT = 1000
+_SMALLEST_EXPONENT, _LARGEST_EXPONENT = -1074, 1000
 
 
 def solve_points(
@@ -177,10 +177,11 @@ def _require_range(a: Vector, x: Matrix, y: Matrix, cost: Metric, exponent: int)
     low, high = np.minimum(x.min(axis=0), y.min(axis=0)), np.maximum(x.max(axis=0), y.max(axis=0))
     # No cost is larger than that between two corners of the box that holds all points.
     size, more = np.frexp(cost.by_pair(low[None], high[None])[0])
-    if abs(more + exponent) > _LARGEST_EXPONENT:
+    if not _SMALLEST_EXPONENT <= more + exponent <= _LARGEST_EXPONENT:
         raise ValueError(
-            f"costs between points must lie within 2**{_LARGEST_EXPONENT} (about 1e301), got up "
-            f"to about 2**{more + exponent} from the metric {cost.name!r}: rescale `x` and `y`"
+            f"costs between points must lie within 2**{_LARGEST_EXPONENT} (about 1e301), and not "
+            f"all below 2**{_SMALLEST_EXPONENT}, got up to about 2**{more + exponent} from the "
+            f"metric {cost.name!r}: rescale `x` and `y`"
         )
     problem.require_range(a, float(np.ldexp(size, more + exponent)))
 

@@ -76,7 +76,7 @@ def weights(
 def require_range(a: Vector, largest_cost: float) -> None:
     """Raise ValueError if mass times cost may leave the range of float64."""
     mass = float(a.sum())
-    if abs(sum(np.frexp([mass, largest_cost])[1])) > 1000:
+    if not -1074 <= sum(np.frexp([mass, largest_cost])[1]) <= 1000:
         raise ValueError(
             f"the value of a plan must fit into float64, got mass {mass:g} and costs up to "
             f"{largest_cost:g}: rescale one of them by a power of two"
