@@ -24,6 +24,11 @@ _PARTS = 8
 _MOST_WEIGHTS = 1 << 21
 # Tasks for each job, so that the last ones do not leave the others waiting.
 _TASKS = 8
+# Bins up to which detours are not worth compiled loops, and sums of two costs that are worth a
+# thread: a millisecond of work.
+_FEW_BINS = 256
+_SUMS_PER_THREAD = 1 << 22
+_LARGEST = 2.0**1000
 # A distance may be wrong by its rounding, and so may a sum of two.
 _ROUNDING = 4 * np.finfo(np.float64).eps
 
@@ -229,8 +234,17 @@ def _histograms(P: Any, Q: Any, shape: tuple[int, int], normalize: bool) -> tupl
                 f"weight per {axis} of `M`, got {x.shape}"
             )
         _check.nonnegative(name, x, np)
-        mass = x.sum(axis=1)
+        if normalize:
+            # By powers of two, so that no digit is lost and no sum or quotient overflows.
+            x = np.ldexp(x, -np.frexp(x.max(axis=1))[1][:, None])
+        with np.errstate(over="ignore"):
+            mass = x.sum(axis=1)
         _check.positive_mass(name, mass, np)
+        for row in np.flatnonzero(mass > _LARGEST)[:1]:
+            raise ValueError(
+                f"`{name}` must hold masses below 2**1000, got {mass[row]:g} in row {row}: rescale "
+                "it, or pass `normalize=True`"
+            )
         sides.append(x)
         masses.append(mass)
     if not normalize:
@@ -245,7 +259,20 @@ def _is_metric(M: Matrix) -> bool:
     if M.shape[0] != M.shape[1] or M.diagonal().any() or M.min() < 0.0:
         return False
     least = M * (1.0 - _ROUNDING)
-    return not any((M[:, k, None] + M[k] < least).any() for k in range(len(M)))
+    n = len(M)
+    if n <= _FEW_BINS:
+        return not any((M[:, k, None] + M[k] < least).any() for k in range(n))
+    from divkit.emd import detours
+
+    M = np.ascontiguousarray(M)
+    found: list[bool] = []
+
+    def piece(start: int, stop: int) -> None:
+        if not any(found):
+            found.append(detours.is_shorter(M, least, start, stop))
+
+    _threads.run(piece, n, _threads.worth(n**3, _SUMS_PER_THREAD), _PARTS)
+    return not any(found)
 
 
 def _bar(pairs: int) -> Any:

@@ -121,6 +121,25 @@ def test_metrics(rng):
     assert not all_pairs._is_metric(M)
 
 
+@pytest.mark.parametrize("n", [257, 300])
+def test_metrics_on_many_bins(rng, n):
+    M = metric(rng, n)
+    assert all_pairs._is_metric(M)
+    assert all_pairs._is_metric(np.where(np.add.outer(range(n), range(n)) % 2, np.inf, M))
+    for i, j in ((0, 1), (n - 2, n - 1), (n - 1, 0), (n // 2, 255)):
+        wrong = M.copy()
+        wrong[i, j] = (M[i] + M[:, j])[np.arange(n) != i].min() * (1 + 1e-9) + M[i].max()
+        assert not all_pairs._is_metric(wrong)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e300, 4e307])
+def test_counts_of_any_size(size):
+    P = np.array([[1.0, 0.0], [3.0, 1.0], [1.0, 1.0]]) * size
+    M = np.array([[0.0, 1.0], [1.0, 0.0]])
+    expected = [[0.0, 0.25, 0.5], [0.25, 0.0, 0.25], [0.5, 0.25, 0.0]]
+    assert_allclose(emd.pairwise(M, P, normalize=True), expected, rtol=1e-15)
+
+
 def test_forbidden_pairs(rng):
     M = metric(rng, 6)
     M[:3, 3:] = M[3:, :3] = np.inf
@@ -233,9 +252,10 @@ def test_the_limit_is_on_each_pair(rng):
         ((np.ones((2, 2)), [[1, -1]]), r"`P` must be finite and at least 0, got P\[0, 1\] = -1"),
         ((np.ones((2, 2)), [[1, 0], [0, 0]]), r"`P` must have positive mass, .* in row 1"),
         ((np.ones((2, 2)), [[1, 0]], [[1, 1]]), r"1 in row 0 of P and 2 in row 0 of Q"),
+        ((np.ones((2, 2)), [[1, 0], [8e307, 8e307]]), r"below 2\*\*1000, got 1.6e\+308 in row 1"),
         (([[0.0, np.nan], [1, 0]], [[1, 0]]), r"`M` must be finite, or \+inf .* M\[0, 1\] = nan"),
     ],
-    ids=["rectangle", "vector", "bins", "none", "negative", "empty", "masses", "nan"],
+    ids=["rectangle", "vector", "bins", "none", "negative", "empty", "masses", "huge", "nan"],
 )
 def test_errors(given, message):
     with pytest.raises(ValueError, match=message):
