@@ -23,6 +23,9 @@ from divkit.emd.metrics import Metric
 TILE = 1 << 16
 # Entries that are worth a thread: a millisecond or more of work.
 _PER_THREAD = 1 << 20
+# How far two answers of a function for one pair may be apart, of the cost: products of matrices
+# round as their shapes will have it, in single precision perhaps.
+_SAME = 1e-3
 # The compiled pass takes several rows at once, and every thread has some.
 _FEW_ROWS = 64
 
@@ -170,6 +173,11 @@ class PointCosts:
             column = self._finite_sizes(self.x, self.y[j : j + 1])
             i = int(np.argmax(column))
             row = self._finite_sizes(self.x[i : i + 1], self.y)
+            if not abs(row[j] - column[i]) <= _SAME * column[i]:
+                raise ValueError(
+                    "`metric` must return the same costs whenever it is asked, got "
+                    f"{column[i]:.9g} and {row[j]:.9g} for the same pair of points"
+                )
             j = int(np.argmax(row))
             found = float(max(column.max(), row.max()))
         return largest

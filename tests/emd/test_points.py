@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 from functools import partial
 
@@ -360,6 +361,23 @@ def test_what_is_refused(no_matrix, case):
     given, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         emd.solve_points(*given)
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (1.0, ValueError, r"`metric` must return the same costs .* for the same pair of points"),
+        (-1e-9, emd.ConvergenceError, "the costs are not the same whenever they are asked for"),
+    ],
+)
+def test_costs_that_change_from_call_to_call(rng, step, error, message):
+    calls = itertools.count()
+
+    def moving(x, y):
+        return cdist(x, y) * (1 + step * next(calls) * rng.random((len(x), len(y))))
+
+    with pytest.raises(error, match=message):
+        emd.solve_points(rng.random((700, 2)), rng.random((600, 2)), metric=moving)
 
 
 def test_types_that_are_refused():

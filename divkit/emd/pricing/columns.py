@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from divkit.emd.answer import Answer, Indices, NoPlanError, Vector
+from divkit.emd.answer import Answer, ConvergenceError, Indices, NoPlanError, Vector
 from divkit.emd.pricing import crash
 from divkit.emd.pricing.contract import Pricing
 from divkit.emd.pricing.crash import TIE, Groups
@@ -23,6 +23,7 @@ SHORTLIST = 8
 # Pairs added for a row in one round; more where rounds pile up.
 PER_ROW = 4
 _PATIENCE = 4
+_MOST_ROUNDS = 100
 
 
 def solve(
@@ -86,6 +87,7 @@ def solve(
         if rounds and simplex.pivots == pivots:
             break  # what was added last was only rounding
         rounds += 1
+        _require_progress(rounds)
         rows, columns = pricing.violated(
             now_f - TOLERANCE * np.abs(now_f) - simplex.tolerance,
             now_g - TOLERANCE * np.abs(now_g),
@@ -124,3 +126,13 @@ def _place(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> N
             raise NoPlanError(np.flatnonzero(source), np.flatnonzero(~sink))
         simplex.add(rows, columns + n, pricing.at(rows, columns) - f[rows] - g[columns])
         rounds += 1
+        _require_progress(rounds)
+
+
+def _require_progress(rounds: int) -> None:
+    # Rounds add twice as many pairs each before long, and so all of them before this.
+    if rounds > _MOST_ROUNDS:
+        raise ConvergenceError(
+            f"{rounds - 1} rounds of pairs were added, and still some are missing: the costs are "
+            "not the same whenever they are asked for"
+        )
