@@ -26,6 +26,7 @@ from divkit._check.masses import equal_rows as equal_rows
 from divkit._check.masses import positive_mass as positive_mass
 from divkit._check.masses import unit_mass as unit_mass
 from divkit._check.masses import weights as weights
+from divkit._check.numbers import as_float as as_float
 from divkit._check.numbers import at_least as at_least
 from divkit._check.numbers import atoms_last as atoms_last
 from divkit._check.numbers import axis_index as axis_index

@@ -41,6 +41,14 @@ def real(name: str, x: Array, xp: Any, like: Array = None) -> Array:
     return x if x.dtype == wide else xp.astype(x, wide)
 
 
+def as_float(x: Any) -> float:
+    """Return a real number as a float, an infinity where it is too large for one."""
+    try:
+        return float(x)
+    except OverflowError:
+        return float("inf") if x > 0 else float("-inf")
+
+
 def numpy_array(name: str, x: Array, *, keep_single: bool = False) -> Array:
     """Return `x` in float64, or with `keep_single` in float32 if it came so; not a copy then.
 

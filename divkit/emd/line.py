@@ -180,7 +180,7 @@ def _points(name: str, x: Any) -> Vector:
 def _power(p: Any) -> float:
     if isinstance(p, bool) or not isinstance(p, numbers.Real):
         raise TypeError(f"`p` must be a power or a convex function of differences, got {p!r}")
-    power = float(p)
+    power = _check.as_float(p)
     if not 1 <= power < math.inf:
         raise ValueError(f"`p` must be finite and at least 1, where |x − y|^p is convex, got {p}")
     return power

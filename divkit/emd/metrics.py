@@ -78,7 +78,7 @@ def metric(given: Any, gradient: Between | None = None) -> Metric:
         _check.one_of("metric", given, tuple(_NAMED))
         return _NAMED[given]
     if isinstance(given, numbers.Real) and not isinstance(given, bool):
-        p = float(given)
+        p = _check.as_float(given)
         if not p >= 1:
             raise ValueError(f"`metric` must be at least 1 where it is the p of a norm, got {p}")
         return _NORMS.get(p) or _norm(p)

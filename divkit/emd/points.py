@@ -116,7 +116,7 @@ def solve_points(
     x, y = np.ldexp(x, -exponent), np.ldexp(y, -exponent)
     cost_exponent = exponent * (2 if cost.name == "sqeuclidean" else 1)
     _require_range(a, x, y, cost, cost_exponent)
-    p = 0.0 if isinstance(metric, str) else float(metric)
+    p = 0.0 if isinstance(metric, str) else _check.as_float(metric)
     t = _solve(x, y, a, b, cost, p, max_iter)
     value, dual_value, gap, f, g = (
         np.ldexp(number, cost_exponent) for number in (t.value, t.dual_value, t.gap, t.f, t.g)

@@ -102,7 +102,7 @@ def wasserstein(
 def _order(p: Any) -> float:
     if isinstance(p, bool) or not isinstance(p, numbers.Real):
         raise TypeError(f"`p` must be a number, got {p!r}")
-    order = float(p)
+    order = _check.as_float(p)
     if not 1 <= order < math.inf:
         raise ValueError(f"`p` must be finite and at least 1, where W_p is a distance, got {p}")
     return order

@@ -516,6 +516,7 @@ X, Y = [0.0, 1.0], [0.5, 2.0]
         ((X, Y, [1, 1], [1, 2]), ValueError, "equal mass, got 2.0 and 3.0"),
         ((X, Y, None, None, 0.5), ValueError, "`p` must be finite and at least 1, .* got 0.5"),
         ((X, Y, None, None, np.inf), ValueError, "`p` must be finite and at least 1"),
+        ((X, Y, None, None, 10**400), ValueError, "`p` must be finite and at least 1"),
         ((X, Y, None, None, "2"), TypeError, "`p` must be a power or a convex function"),
         ((X, Y, None, None, True), TypeError, "`p` must be a power or a convex function"),
         (([1e200], [0.0], None, None, 2), ValueError, "below 2.*1000 .* got inf .* rescale"),

@@ -57,6 +57,10 @@ def test_norms_of_numbers_of_any_size(rng, p, size):
             assert one_by_one[i, j] == pytest.approx(expected, rel=4e-15, abs=0)
 
 
+def test_a_norm_beyond_all_floats_is_the_largest_coordinate():
+    assert metric(10**400).name == "chebyshev"
+
+
 def test_a_function_stands_for_itself():
     def cost(x, y):
         return np.abs(x[:, 0][:, None] - y[:, 0]) ** 3

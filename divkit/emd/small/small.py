@@ -46,6 +46,8 @@ _PATIENCE = 1.0
 _SECONDS = 4e-6
 # A few pivots an atom are usual; a thousand of them are a sign of cycling.
 _USUAL_LIMIT = 10**6
+# What compiled loops can count to.
+_LARGEST_LIMIT = 2**63 - 1
 
 _compiled: Callable[..., None] | None = None
 _spent = 0.0
@@ -150,7 +152,7 @@ def plan(found: Found, shape: tuple[int, int]) -> Any:
 
 def usual_limit(limit: int | None) -> int:
     """Return the limit on the pivots of one problem."""
-    return _USUAL_LIMIT if limit is None else limit
+    return _USUAL_LIMIT if limit is None else min(int(limit), _LARGEST_LIMIT)
 
 
 def compiled_pays(pairs: int) -> bool:

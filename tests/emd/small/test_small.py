@@ -304,3 +304,12 @@ def test_sums_are_rounded_once():
     for term in terms:
         high, low = small_problem._add(high, low, term)
     assert high + low == 1.0 + 1e-17
+
+
+def test_a_limit_beyond_all_integers(rng):
+    M = rng.random((6, 7))
+    expected = emd.solve(None, None, M).value
+    small.load()
+    for limit in (10**30, np.uint64(2**64 - 1)):
+        assert emd.solve(None, None, M, max_iter=limit).value == expected
+        assert emd.solve_batch(None, None, M, max_iter=limit).values[0] == expected
