@@ -8,15 +8,20 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from divkit._forks import loading
 
+
+@functools.cache
 def available() -> int:
     """Return how many threads there may be: ``NUMBA_NUM_THREADS``, by default one a core."""
-    import numba
+    with loading:
+        import numba
 
     return int(numba.config.NUMBA_NUM_THREADS)
 
@@ -36,28 +41,58 @@ def run(piece: Callable[[int, int], object], size: int, threads: int, parts: int
         piece(0, size)
         return
     cuts = np.linspace(0, size, min(threads * parts, size) + 1).astype(int).tolist()
-    # All take from one iterator, that of a list: no step of it can be interrupted halfway.
-    waiting = iter(list(itertools.pairwise(cuts)))
+    waiting = deque(itertools.pairwise(cuts))  # whose ends any thread may take from
+    errors = []
 
     def work() -> None:
-        for part in waiting:
-            piece(*part)
+        while True:
+            try:
+                part = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                piece(*part)
+            except Exception as error:
+                errors.append(error)
 
-    others = [_pool().submit(work) for _ in range(threads - 1)]
+    others = _others(work, threads - 1)
     try:
         work()
     finally:
+        waiting.clear()
         for other in others:
-            other.exception()
-    for other in others:
-        other.result()
+            # One that has not begun has nothing left to do. Where all threads of the pool are in
+            # here, to wait for it would be for ever.
+            if not other.cancel():
+                other.exception()
+    if errors:
+        raise errors[0]
 
 
-@functools.lru_cache(maxsize=1)
+def _others(work: Callable[[], None], number: int) -> list[Future[None]]:
+    """Have the pool do the same work; as many times as threads can be had."""
+    others: list[Future[None]] = []
+    try:
+        while len(others) < number:
+            others.append(_pool().submit(work))
+    except RuntimeError:  # the interpreter is about to end, or the system has no thread left
+        pass
+    return others
+
+
+# In a dictionary, which keeps the first one where two threads make one: without work to do, the
+# other has no threads.
+_pools: dict[str, ThreadPoolExecutor] = {}
+
+
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(available(), thread_name_prefix="divkit")
+    found = _pools.get("divkit")
+    if found is None:
+        found = ThreadPoolExecutor(available(), thread_name_prefix="divkit")
+        found = _pools.setdefault("divkit", found)
+    return found
 
 
 # A forked process has none of its parent's threads.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=_pools.clear)

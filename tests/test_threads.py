@@ -55,3 +55,34 @@ def test_what_a_part_raises_is_raised_once_all_have_ended(bad):
     with pytest.raises(KeyError):
         _threads.run(piece, 6, 2, 3)
     assert sorted([*ended, bad]) == list(range(6))
+
+
+def test_threads_of_the_pool_may_use_it_themselves(monkeypatch):
+    monkeypatch.setattr(_threads, "available", lambda: 2)
+    monkeypatch.setattr(_threads, "_pools", {})
+    taken = []
+
+    def piece(start, stop):
+        _threads.run(lambda first, last: taken.append(last - first), 50, 3, 2)
+
+    def whole():
+        _threads.run(piece, 12, 3, 4)
+
+    outer = [threading.Thread(target=whole, daemon=True) for _ in range(3)]
+    for thread in outer:
+        thread.start()
+    for thread in outer:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in outer)
+    assert sum(taken) == 3 * 12 * 50
+
+
+def test_where_no_thread_can_be_had_the_calling_one_does_all(monkeypatch):
+    class Pool:
+        def submit(self, work):
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(_threads, "_pool", Pool)
+    taken = []
+    _threads.run(lambda start, stop: taken.append(stop - start), 20, 4, 2)
+    assert sum(taken) == 20

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check, _threads
+from divkit._forks import loading
 from divkit.emd import problem
 from divkit.emd.answer import ConvergenceError, Indices, Matrix, Vector
 from divkit.emd.exact import check_limit
@@ -116,7 +117,8 @@ def pairwise(
     ``KNeighborsClassifier(metric="precomputed").fit(emd.pairwise(M, X), y)``, and
     ``predict(emd.pairwise(M, new, X))``.
     """
-    from joblib import Parallel, delayed, effective_n_jobs
+    with loading:
+        from joblib import Parallel, delayed, effective_n_jobs
 
     if max_iter is not None:
         max_iter = check_limit(max_iter)
@@ -184,7 +186,8 @@ def _task(
     left = np.flatnonzero(fits & (numbers[:, STATUS] == UNUSUAL))
     work = int((of_a[left] * of_b[left]).sum())
     if small.compiled_pays(work):
-        from divkit.emd import pair_loops
+        with loading:
+            from divkit.emd import pair_loops
 
         def piece(start: int, stop: int) -> None:
             pair_loops.solve(a, b, M, small.usual_limit(limit), left[start:stop], numbers)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _check, _threads
+from divkit._cached import cached_property
 from divkit.emd.answer import ConvergenceError, Indices, Matrix, Vector
 from divkit.emd.exact import check_limit
 from divkit.emd.record import Transport

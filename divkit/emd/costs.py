@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _threads
+from divkit._cached import cached_property
+from divkit._forks import loading
 from divkit.emd.answer import Indices, Matrix, Vector
 from divkit.emd.metrics import Metric
 
@@ -96,7 +97,8 @@ class MatrixCosts:
         M = self.M if self.M.flags.c_contiguous else self.M.T
         if not _compiled_pass_pays(M):
             return max(_largest(M[rows]) for rows in tiles(0, *M.shape))
-        from divkit.emd.pricing import scan
+        with loading:
+            from divkit.emd.pricing import scan
 
         M, found = _read_only(M), list[float]()
         in_pieces(lambda start, stop: found.append(scan.largest(M, start, stop)), *M.shape)
@@ -122,7 +124,8 @@ class MatrixCosts:
             return of_rows, of_columns
         if not _compiled_pass_pays(M):
             return _minima_of_tiles(lambda rows: M[rows], f, g)
-        from divkit.emd.pricing import scan
+        with loading:
+            from divkit.emd.pricing import scan
 
         M, f, g = _read_only(M), _read_only(f), _read_only(g)
         of_rows = np.full(f.size, np.inf)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from divkit._forks import loading
 from divkit.emd.answer import Answer, ConvergenceError, Indices, Vector
 from divkit.emd.costs import Costs
 from divkit.emd.transport import Transport, judged
@@ -18,7 +19,8 @@ def certified(
     a: Vector, b: Vector, costs: Costs, answer: Answer, method: str, *, prove: bool = False
 ) -> tuple[Transport, bool]:
     """Return an answer's record, with its certificate, and whether it is optimal to rounding."""
-    from scipy.sparse import csr_array
+    with loading:
+        from scipy.sparse import csr_array
 
     f, g, number = answer.f, answer.g, answer.iterations
     arcs = answer.mass, answer.rows, answer.columns

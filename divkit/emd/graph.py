@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from divkit import _check
+from divkit._forks import loading
 from divkit.emd import problem, sparse_costs
 from divkit.emd.answer import ConvergenceError, Indices, NoPlanError, Vector
 from divkit.emd.backends.feasibility import listed
@@ -101,7 +102,8 @@ class _Arcs(NamedTuple):
 
 
 def _solve(a: Vector, b: Vector, arcs: _Arcs, component: Indices) -> Transport:
-    from divkit.emd.flows import beckmann, cheapest_flow  # compiled code
+    with loading:
+        from divkit.emd.flows import beckmann, cheapest_flow  # compiled code
 
     network = cheapest_flow.by_rows(*arcs)
     method = "tree" if network.is_forest else "graph"
@@ -154,8 +156,9 @@ def _read(graph: Any) -> _Arcs:
 
 def _components(arcs: _Arcs) -> Indices:
     """Return the number of each node's component, whatever the directions of the arcs."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
+    with loading:
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import connected_components
 
     nodes = arcs.start.size - 1
     # Of ones: arcs of length 0 are arcs.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from divkit import _check
+from divkit._forks import loading
 from divkit.emd import problem
 from divkit.emd.answer import Indices, Vector
 from divkit.emd.transport import Transport
@@ -105,7 +106,8 @@ def solve_grid(
         raise ValueError(f"a grid may have up to {_ARCS} arcs, got {cells} cells: bin coarser")
     a, b = problem.weights(a, b, (cells, cells), ("cell", "cell"))
     problem.require_range(a, largest)
-    from divkit.emd.flows import beckmann  # compiled code
+    with loading:
+        from divkit.emd.flows import beckmann  # compiled code
 
     network = (_kept_network if cells <= _KEPT else _network)(shape, metric, tuple(widths.tolist()))
     component = np.zeros(cells, np.intp)
@@ -115,7 +117,8 @@ def solve_grid(
 
 def _network(shape: tuple[int, ...], metric: str, widths: tuple[float, ...]) -> Network:
     """Return the arcs between neighbouring cells."""
-    from divkit.emd.flows.cheapest_flow import by_rows  # compiled code
+    with loading:
+        from divkit.emd.flows.cheapest_flow import by_rows  # compiled code
 
     return by_rows(*_arcs(shape, list(_moves(metric, shape, np.array(widths)))))
 

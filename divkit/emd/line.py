@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
+from divkit._forks import loading
 from divkit.emd import assignment, problem
 from divkit.emd.answer import Matrix, Vector
 from divkit.emd.costs import PointCosts
@@ -135,7 +136,8 @@ def _many(
     x: Vector, y: Vector, a: Any, b: Any, h: Callable[[Any], Vector], p: float
 ) -> Transport | None:
     """Return the answer in compiled loops, None if that takes more care."""
-    from divkit.emd.on_line import line_many
+    with loading:
+        from divkit.emd.on_line import line_many
 
     if a is None and b is None:
         x_sorted, y_sorted = both(np.sort, (x,), (y,))
@@ -156,7 +158,8 @@ def _many(
         _require_range(costs, x, y)
         problem.require_range(a, costs.largest)
         return line_many.matched(costs, p, x, y, weight, x.size * weight)
-    from divkit.emd.on_line.line_order import ordered
+    with loading:
+        from divkit.emd.on_line.line_order import ordered
 
     (x_order, x_sorted, a_sorted), (y_order, y_sorted, b_sorted) = both(ordered, (x, a), (y, b))
     costs = LineCosts(x_sorted, y_sorted, h, p)
@@ -268,7 +271,8 @@ def _run(
 ) -> None:
     """Call a loop of `staircase`; for many cells the compiled one."""
     if len(given[0]) + len(given[1]) >= COMPILED:
-        from divkit.emd.on_line import staircase_loops
+        with loading:
+            from divkit.emd.on_line import staircase_loops
 
         getattr(staircase_loops, loop)(*given, *numbers, *found)
         return

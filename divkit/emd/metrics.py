@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
+from divkit._forks import loading
 from divkit.emd.answer import Matrix, Vector
 
 Between = Callable[[Matrix, Matrix], Any]
@@ -90,7 +91,8 @@ def metric(given: Any, gradient: Between | None = None) -> Metric:
 
 def _cdist(name: str, **options: float) -> Between:
     def all_pairs(x: Matrix, y: Matrix) -> Any:
-        from scipy.spatial.distance import cdist
+        with loading:
+            from scipy.spatial.distance import cdist
 
         return cdist(x, y, name, **options)
 

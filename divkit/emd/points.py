@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
+from divkit._forks import loading
 from divkit.emd import assignment, problem
 from divkit.emd.answer import Indices, Matrix, NoPlanError, Vector
 from divkit.emd.backends.feasibility import listed
@@ -147,7 +148,8 @@ def _solve(
         # Messages about forbidden pairs would speak of a matrix.
         if np.isfinite(M).all():
             return solve(a, b, M, max_iter=limit)
-    from divkit.emd.pricing import coarse_to_fine  # compiled code
+    with loading:
+        from divkit.emd.pricing import coarse_to_fine  # compiled code
 
     pairs = coarse_to_fine.pairs(x, y, cost, p)
     problem.require_range(a, pairs.largest)
@@ -162,7 +164,8 @@ def _solve(
 
 
 def _in_order_of_points(t: Transport, row: Indices, column: Indices) -> Transport:
-    from scipy.sparse import csr_array
+    with loading:
+        from scipy.sparse import csr_array
 
     entries = t.plan.tocoo()
     rows, columns = entries.coords

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from divkit import _check
+from divkit._cached import cached_property
 from divkit.emd.answer import Indices, Matrix, Vector
 from divkit.emd.costs import in_pieces, tiles
 from divkit.emd.metrics import Between, Metric, metric

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
+from divkit._cached import cached_property
 from divkit.emd import assignment
 from divkit.emd.answer import Indices, Vector
 

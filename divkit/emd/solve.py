@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
+from divkit._forks import loading
 from divkit.emd import assignment, problem, warm
 from divkit.emd.answer import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
 from divkit.emd.backends import feasibility, linear_program, pot
@@ -30,7 +31,8 @@ from divkit.emd.warm import Start
 def _simplex(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
     if small.fits(M.shape):
         return small.answer(a, b, M, limit)
-    from divkit.emd import dense  # compiled code
+    with loading:
+        from divkit.emd import dense  # compiled code
 
     return dense.solve(a, b, M, limit)
 
@@ -243,7 +245,8 @@ def _as_it_is(
     """Return the simplex' answer to the problem without scaling, None if that is not exact."""
     if small.fits(costs.shape, start):
         return small.solve(a, b, costs.M.astype(np.float64, copy=False), max_iter)
-    from divkit.emd import dense  # compiled code
+    with loading:
+        from divkit.emd import dense  # compiled code
 
     with suppress(NoPlanError):
         answer = dense.solve(a, b, costs.M, max_iter, start)
@@ -254,7 +257,8 @@ def _as_it_is(
 
 
 def _solve_sparse(a: Any, b: Any, M: Any, max_iter: int | None) -> Transport:
-    from divkit.emd import sparse  # compiled code
+    with loading:
+        from divkit.emd import sparse  # compiled code
 
     if max_iter is not None:
         max_iter = check_limit(max_iter)

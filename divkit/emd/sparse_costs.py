@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from divkit import _check
+from divkit._cached import cached_property
 from divkit.emd.answer import Indices, Vector
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
+from divkit._forks import loading
 from divkit.emd import problem, sparse_costs
 from divkit.emd.acceptance import LARGEST_ERROR
 from divkit.emd.answer import Indices, Vector
@@ -291,7 +292,8 @@ def _potential(name: str, x: Any, length: int, *, infinite: bool = False) -> Vec
 
 def _sparse(plan: Any, shape: tuple[int, int]) -> Any:
     """Return `plan` as a new csr_array without stored zeros."""
-    from scipy.sparse import csr_array, issparse
+    with loading:
+        from scipy.sparse import csr_array, issparse
 
     if not issparse(plan):
         plan = _check.real("plan", plan, _check.namespace(plan))

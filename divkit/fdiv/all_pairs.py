@@ -74,7 +74,10 @@ def pairwise(
     half = alone and D.is_symmetric
     out = None
     if len(rows.x) * columns.x.size > _SMALL:
-        from divkit.fdiv import pair_loop
+        from divkit._forks import loading
+
+        with loading:
+            from divkit.fdiv import pair_loop
 
         out = pair_loop.evaluate(D, rows.parts, columns.parts, half)
     if out is None:

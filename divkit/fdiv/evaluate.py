@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 from typing import Any
@@ -171,19 +172,28 @@ def _large(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Arr
     _spent[D] = _spent.get(D, 0) + p.size + _PER_CALL
     if _spent[D] < _COMPILE_AFTER:
         return None
-    from divkit.fdiv import fused
-
     dtype, tolerance = p.dtype, _check.rounding(p) ** 0.5
     p, q = np.moveaxis(p, axis, -1), np.moveaxis(q, axis, -1)
     shape = p.shape[:-1]
     p, q = (np.ascontiguousarray(x).reshape(-1, x.shape[-1]) for x in (p, q))
-    found = fused.integral(D, p, q, equal=not normalize)
+    found = _loops().integral(D, p, q, equal=not normalize)
     if found is None:
         return None
     excess, p_mass, q_mass = (part.reshape(shape) for part in found)
     if not normalize:
         _check.equal_mass(p_mass, q_mass, tolerance, np)
     return np.asarray(D.at_one + excess / p_mass, dtype=dtype)[()]
+
+
+@functools.cache
+def _loops() -> Any:
+    """Return `divkit.fdiv.fused`, which takes a while to load."""
+    from divkit._forks import loading
+
+    with loading:
+        from divkit.fdiv import fused
+
+    return fused
 
 
 def integral(D: Divergence, both: Pair) -> tuple[Array, Array]:

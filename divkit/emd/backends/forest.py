@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from divkit._forks import loading
 from divkit.emd.answer import Answer, Indices, Mask, Matrix, Vector
 
 
@@ -92,8 +93,9 @@ def potentials(M: Matrix, forest: Forest, f: Vector, g: Vector) -> tuple[Vector,
 
 def _heaviest_forest(n: int, m: int, rows: Indices, columns: Indices, mass: Vector) -> Mask:
     """Return which arcs make up a spanning forest of maximal mass."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import minimum_spanning_tree
+    with loading:
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import minimum_spanning_tree
 
     rank = np.empty(mass.size)
     rank[np.argsort(-mass, kind="stable")] = np.arange(1, mass.size + 1)
@@ -156,8 +158,9 @@ def _path(flow: list[dict[int, float]], start: int, end: int) -> list[int] | Non
 
 def rooted(n: int, m: int, rows: Indices, columns: Indices) -> tuple[list[int], list[int], Indices]:
     """Return an order of the atoms, parents first, their parents (−1: none), and their trees."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import breadth_first_order, connected_components
+    with loading:
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import breadth_first_order, connected_components
 
     size = n + m
     arcs = csr_array((np.ones(rows.size), (rows, columns + n)), shape=(size, size))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from divkit._forks import loading
 from divkit.emd.answer import (
     Answer,
     ConvergenceError,
@@ -109,7 +110,8 @@ def cvxpy_dual(
 
 
 def _program(a: Vector, b: Vector, M: Matrix) -> Program:
-    from scipy.sparse import csr_array
+    with loading:
+        from scipy.sparse import csr_array
 
     n, m = M.shape
     rows, columns = np.nonzero(np.isfinite(M))
@@ -124,7 +126,8 @@ def _program(a: Vector, b: Vector, M: Matrix) -> Program:
 
 
 def _linprog(limit: int | None, **program: Any) -> Any:
-    from scipy.optimize import linprog
+    with loading:
+        from scipy.optimize import linprog
 
     options: dict[str, float] = {
         "primal_feasibility_tolerance": TOLERANCE,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from divkit._forks import loading
 from divkit.emd.acceptance import LARGEST_ERROR, fine_rounding, is_rounding
 from divkit.emd.answer import ConvergenceError, Indices, Vector
 from divkit.emd.double_double import DoubleDouble, reduced
@@ -157,7 +158,8 @@ def _range(f: Vector, component: Indices) -> float:
 
 def _plan(a: Vector, b: Vector, optimum: Optimum, mass_exponent: int) -> Any:
     """Return the plan of a flow: paths of it, and all common mass stays where it is."""
-    from scipy.sparse import coo_array
+    with loading:
+        from scipy.sparse import coo_array
 
     nodes = a.size
     order = np.argsort(optimum.tails, kind="stable")

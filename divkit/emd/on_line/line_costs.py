@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from divkit import _threads
+from divkit._cached import cached_property
+from divkit._forks import loading
 from divkit.emd.answer import Indices, Vector
 
 # Points from which on compiled loops are worth loading.
@@ -120,7 +121,8 @@ def _minima(x: Vector, y: Vector, g: Vector, h: Callable[[Any], Vector]) -> Vect
 
 
 def _power_minima(x: Vector, y: Vector, g: Vector, p: float) -> Vector:
-    from divkit.emd.on_line import line_loops
+    with loading:
+        from divkit.emd.on_line import line_loops
 
     n, last = x.size, y.size - 1
     columns, minima = np.empty(n, dtype=np.intp), np.empty(n)

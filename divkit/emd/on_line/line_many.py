@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from divkit._cached import cached_property
 from divkit.emd.answer import Indices, Vector
 from divkit.emd.costs import largest_violation
 from divkit.emd.on_line import line_loops, staircase

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from divkit._forks import loading
 from divkit.emd.answer import Indices, Vector
 
 
@@ -23,7 +24,8 @@ def cells(down: Any) -> tuple[Indices, Indices]:
 
 def plan(x_order: Indices, y_order: Indices, rows: Indices, columns: Indices, mass: Vector) -> Any:
     """Return a csr_array with the mass of sorted cells at the places their points have."""
-    from scipy.sparse import coo_array
+    with loading:
+        from scipy.sparse import coo_array
 
     carried = mass > 0
     if not carried.all():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _threads
+from divkit._cached import cached_property
 from divkit.emd.answer import Indices, Vector
 from divkit.emd.metrics import Metric
 from divkit.emd.pricing import boxes

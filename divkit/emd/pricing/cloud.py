@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._cached import cached_property
 from divkit.emd.answer import Indices, Matrix, Vector
 from divkit.emd.pricing import coarse
 from divkit.emd.pricing.boxes import SLOTS

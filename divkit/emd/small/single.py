@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from divkit._forks import loading
 from divkit.emd.acceptance import NEGLIGIBLE
 from divkit.emd.answer import Vector
 from divkit.emd.record import Transport
@@ -61,7 +62,8 @@ def solve(a: Vector, b: Vector, M: Any) -> Transport | None:
 
 
 def _plan(many: Vector, is_row: bool) -> Any:
-    from scipy.sparse import csr_array
+    with loading:
+        from scipy.sparse import csr_array
 
     plan = csr_array(many[None] if is_row else many[:, None])
     plan.eliminate_zeros()

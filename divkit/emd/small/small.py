@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._forks import loading
 from divkit.emd.answer import Answer, Indices, NoPlanError, Vector, limit_reached
 from divkit.emd.costs import MatrixCosts
 from divkit.emd.exact import check_limit
@@ -144,7 +145,8 @@ def answer(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> A
 
 def plan(found: Found, shape: tuple[int, int]) -> Any:
     """Return the plan, a csr_array."""
-    from scipy.sparse import csr_array
+    with loading:
+        from scipy.sparse import csr_array
 
     rows, columns, mass = _entries(found)
     return csr_array((mass, (rows, columns)), shape=shape)
@@ -164,7 +166,8 @@ def load() -> Callable[..., None]:
     """Return the compiled `small_compiled.solve`, which is taken from now on."""
     global _compiled
     if _compiled is None:
-        from divkit.emd.small import small_compiled
+        with loading:
+            from divkit.emd.small import small_compiled
 
         _compiled = small_compiled.solve
     return _compiled
