@@ -137,7 +137,7 @@ def _run(kernel: Any, shape: tuple[int, ...]) -> Array:
     """Return the sums of every row, shape (SUMS, rows), the work cut into pieces for threads."""
     rows, n = shape
     parts = loops.parts(n)
-    out = np.empty((loops.SUMS, rows * parts))
+    out = np.zeros((loops.SUMS, rows * parts))  # not every kernel sets all
 
     def piece(start: int, stop: int) -> None:
         kernel(start, stop, out)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from divkit import fdiv
-from divkit.fdiv import elementary, evaluate, fused, simd
+from divkit.fdiv import elementary, evaluate, fused, loops, simd
 from divkit.fdiv.divergence import Divergence
 from tests import naive
 
@@ -203,3 +203,12 @@ def test_exponentials_and_logarithms():
     small = 10.0 ** np.linspace(-20, -0.001, 401)
     y = np.concatenate([small, 1 / small, -small])
     assert np.allclose([simd.log1p(v) for v in y], np.log1p(y), rtol=2e-15, atol=0)
+
+
+def test_sums_that_a_kernel_leaves_out_are_zero():
+    def kernel(start, stop, out):
+        out[loops.P_MASS, start:stop] = 1.0
+
+    for shape in ((1, 3 * loops.BLOCK), (7, 10)):
+        sums = fused._run(kernel, shape)
+        assert sums.sum() == sums[loops.P_MASS].sum() == shape[0] * loops.parts(shape[1])
