@@ -152,8 +152,7 @@ def pairwise(
     tasks = (delayed(_task)(M, P, Q, *places(*part), metric, max_iter) for part in parts)
     values, dual_values = np.zeros((2, len(P), len(Q)))
     with _bar(pairs) if progress else nullcontext() as bar:
-        # Not every backend gives answers before all are there.
-        answers = Parallel(return_as="generator" if progress else "list")(tasks)
+        answers = (_one_by_one() if progress else Parallel())(tasks)
         for part, found in zip(parts, answers, strict=True):
             rows, columns = places(*part)
             for matrix, numbers in zip((values, dual_values), found, strict=True):
@@ -276,6 +275,16 @@ def _is_metric(M: Matrix) -> bool:
 
     _threads.run(piece, n, _threads.worth(n**3, _SUMS_PER_THREAD), _PARTS)
     return not any(found)
+
+
+def _one_by_one() -> Any:
+    """Return what gives answers as they come, where the backend can; else all at the end."""
+    from joblib import Parallel
+
+    try:
+        return Parallel(return_as="generator")
+    except ValueError:  # of multiprocessing, for one
+        return Parallel()
 
 
 def _bar(pairs: int) -> Any:

@@ -223,6 +223,16 @@ def test_a_bar(rng, capsys):
     assert capsys.readouterr().err == ""
 
 
+# From 3.12 on Python warns of forks of a process with threads.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_bar_where_all_answers_come_at_the_end(rng, capsys):
+    P, M = rng.dirichlet(np.ones(6), 6), metric(rng, 6)
+    with parallel_config(backend="multiprocessing", n_jobs=2):
+        W = emd.pairwise(M, P, progress=True)
+    assert "15/15" in capsys.readouterr().err
+    assert_allclose(W, emd.pairwise(M, P), rtol=1e-14)
+
+
 def test_as_a_metric_of_scikit_learn(rng):
     from sklearn.neighbors import KNeighborsClassifier
 
