@@ -1,4 +1,4 @@
-"""A process that is forked while other threads work or import is none the worse for it."""
+"""A process that is forked while other threads work, import or compile is none the worse for it."""
 
 import os
 import subprocess
@@ -84,6 +84,27 @@ begun.wait()
 print(forked(load), forked(load), load())
 """
     assert run(code, tmp_path) == ["True", "True", "1"]
+
+
+def test_a_loop_may_be_compiled_meanwhile():
+    code = """
+from numba.core.compiler_lock import global_compiler_lock
+from divkit._compile import compiled
+@compiled(keep=False)
+def twice(x):
+    return x + x
+def hold():
+    with global_compiler_lock:
+        begun.set()
+        time.sleep(0.5)
+begun = threading.Event()
+threading.Thread(target=hold).start()
+begun.wait()
+def call():
+    assert twice(1.5) == 3.0
+print(forked(call), twice(2.5), forked(call))
+"""
+    assert run(code) == ["True", "5.0", "True"]
 
 
 def test_results_may_be_read_and_problems_solved_meanwhile():

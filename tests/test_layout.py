@@ -126,3 +126,11 @@ print(sorted({"ot", "cvxpy", "torch", "matplotlib"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_loops_are_compiled_and_properties_cached_in_one_way(path):
+    """Numba's own cache does not see changes in other files; a property's lock outlives a fork."""
+    code = path.read_text(encoding="utf-8")
+    assert "njit" not in code or path.name == "_compile.py"
+    assert "functools import cached_property" not in code or path.name == "_cached.py"

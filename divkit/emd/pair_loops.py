@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from divkit._compile import compiled
 from divkit.emd.small import small_compiled
 from divkit.emd.small.small_problem import NUMBERS
 
 
-@njit(
-    types.void(
+@compiled(
+    signature=types.void(
         types.float64[:, ::1],
         types.float64[:, ::1],
         types.Array(types.float64, 2, "A", readonly=True),
@@ -18,8 +19,6 @@ from divkit.emd.small.small_problem import NUMBERS
         types.Array(types.int64, 1, "C", readonly=True),
         types.float64[:, ::1],
     ),
-    cache=True,
-    nogil=True,
 )
 def solve(a, b, M, limit, pairs, numbers):
     """Solve the problems `pairs`, with weights in rows of `a` and `b` and costs `M`.

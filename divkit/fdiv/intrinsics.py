@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from divkit._compile import compiled
+
 # No flag that would let the compiler assume away nan, infinity or an exact difference.
 FLAGS = {"contract", "nsz"}
-inlined = numba.njit(forceinline=True, fastmath=FLAGS, error_model="numpy")
+inlined = compiled(keep=False, forceinline=True, fastmath=FLAGS)
 # Sums, and nothing else, may be taken in any order.
-summing = numba.njit(forceinline=True, fastmath=FLAGS | {"reassoc"}, error_model="numpy")
+summing = compiled(keep=False, forceinline=True, fastmath=FLAGS | {"reassoc"})
 
 
 @intrinsic  # type: ignore[untyped-decorator]

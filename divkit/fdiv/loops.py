@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from divkit._compile import compiled
 from divkit.fdiv import simd
 
 BLOCK = 1024  # entries added up in one go: short enough that a plain sum keeps its digits
@@ -20,11 +20,7 @@ SMALLEST = 1e-300  # a smaller entry, but for 0, is left to the generic path
 INTEGRAND, P_MASS, Q_MASS, DIFFERENCE, P_ALONE, Q_ALONE, REFUSED, SUMS = range(8)
 SHORT = 64  # entries of a row which is too short for vectors of its own
 _TOGETHER = 32  # short rows in one go: a multiple of a vector, whatever their length
-_COMPILED: dict[str, Any] = {
-    "nogil": True,
-    "fastmath": simd.FLAGS | {"reassoc"},
-    "error_model": "numpy",
-}
+_SUMS = simd.FLAGS | {"reassoc"}
 
 
 def parts(n: int) -> int:
@@ -32,7 +28,7 @@ def parts(n: int) -> int:
     return -(-n // BLOCK)
 
 
-@numba.njit(cache=True, **_COMPILED)
+@compiled(fastmath=_SUMS)
 def masses(p, q, start, stop, out):
     """Add up p and q; the tasks are parts of rows."""
     blocks = (p.shape[1] + BLOCK - 1) // BLOCK
@@ -51,7 +47,7 @@ def along(integrand: Any) -> Any:
     """Return the pass for long rows, whose tasks are parts of rows."""
     with_zeros = _with_zeros(integrand)
 
-    @numba.njit(**_COMPILED)
+    @compiled(keep=False, fastmath=_SUMS)
     def kernel(p, q, scale, rest, start, stop, out):
         blocks = (p.shape[1] + BLOCK - 1) // BLOCK
         smallest = simd.bits(SMALLEST)
@@ -94,7 +90,7 @@ def across(integrand: Any) -> Any:
     """
     with_zeros = _with_zeros(integrand)
 
-    @numba.njit(**_COMPILED)
+    @compiled(keep=False, fastmath=_SUMS)
     def terms(x, y, factor, more, delta, h):
         least = simd.bits(SMALLEST)
         for j in range(x.size):
@@ -106,7 +102,7 @@ def across(integrand: Any) -> Any:
             h[j] = integrand(np.float64(x[j]), factor[j] * np.float64(y[j]), delta[j], simd)
         return least
 
-    @numba.njit(**_COMPILED)
+    @compiled(keep=False, fastmath=_SUMS)
     def kernel(p, q, scale, rest, start, stop, out):
         # Of unsigned numbers it is known that they do not count from an array's end.
         n, one = np.uint64(p.shape[1]), np.uint64(1)
@@ -155,7 +151,7 @@ def example(scaled: bool) -> tuple[Any, ...]:
 def _with_zeros(integrand: Any) -> Any:
     """Return the sums of a part of a row in which some entries are 0, or are refused."""
 
-    @numba.njit(**_COMPILED)
+    @compiled(keep=False, fastmath=_SUMS)
     def sums(x, y, c, d, out):
         total = p_mass = q_mass = difference = p_alone = q_alone = 0.0
         refused = 0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _threads
+from divkit._compile import compiled
 from divkit.fdiv import fused, products, simd
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.products import MIXTURE, SMALLEST_SHARE, dot, mixture
@@ -60,7 +60,7 @@ def _kernel(D: Divergence) -> Any:
 def _loop(integrand: Any) -> Any:
     """Return the loop over all pairs of rows, and arguments to compile it with."""
 
-    @numba.njit(nogil=True, fastmath=simd.FLAGS | {"reassoc"}, error_model="numpy")
+    @compiled(keep=False, fastmath=simd.FLAGS | {"reassoc"})
     def kernel(rows, columns, limits, cheap, half, start, stop, out):  # type: ignore[no-untyped-def]
         P, p_mass, p_rest, p_full = rows
         Q, q_mass, q_rest, q_full = columns

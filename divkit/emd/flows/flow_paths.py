@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from divkit.emd.simplex.tree import compiled
+from divkit._compile import compiled
 
 
 @compiled

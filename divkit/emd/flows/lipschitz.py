@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from divkit.emd.simplex.tree import compiled
+from divkit._compile import compiled
 
 
 @compiled

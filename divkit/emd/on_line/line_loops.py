@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from divkit._compile import compiled
 from divkit.emd.lesser import lesser
 
 # Terms of one sum, in any order: so few that a plain sum keeps its digits.
@@ -21,7 +21,7 @@ COST, SLACK, F, G, SUMS = range(5)
 
 # Where nothing is said of fast mathematics, a function inherits it from the first caller that has
 # it compiled, and the compensated sums below would come to nothing.
-exact = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=False)
+exact = compiled(fastmath=False)
 
 
 @exact
@@ -62,9 +62,7 @@ def _steps(x, y, p, size, cost, cost_rest, step, step_rest):
 
 
 # Sums and largest values in any order.
-reduction = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"}
-)
+reduction = compiled(fastmath={"nnan", "nsz", "reassoc"})
 
 
 @reduction

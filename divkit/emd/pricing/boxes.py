@@ -7,9 +7,9 @@ decides whether its points are looked at.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from divkit._compile import compiled
 from divkit.emd.lesser import lesser
 from divkit.emd.pricing.candidates import insert
 
@@ -20,11 +20,10 @@ SMALLEST = 2.0**-960
 SQEUCLIDEAN, EUCLIDEAN, CITYBLOCK, CHEBYSHEV, NORM = range(5)
 
 # No nan arises: points are finite and potentials never +inf where costs are looked at.
-_vector = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
-_scalar = numba.njit(cache=True, nogil=True, error_model="numpy")
+_vector = compiled(fastmath={"nnan", "nsz"})
 
 
-@_scalar
+@compiled
 def nearest(
     x, x_low, x_high, sizes, y, y_low, y_high, g, metric, p, factor, few, start, stop, values, found
 ):
@@ -70,7 +69,7 @@ def nearest(
             most = _most(values[q], sizes[q])
 
 
-@_scalar
+@compiled
 def _most(values, size):
     """Return the largest of the last values of `size` points."""
     most = -np.inf
@@ -79,7 +78,7 @@ def _most(values, size):
     return most
 
 
-@_scalar
+@compiled
 def between(x, y, rows, columns, metric, p, start, stop, cost):
     """Set `cost` to c(x_i, y_j) for the pairs `start` to `stop`; points come one after another."""
     for pair in range(start, stop):
@@ -235,13 +234,13 @@ def _finish(bound, d, metric, p):
         bound[s] *= scale
 
 
-@_scalar
+@compiled
 def _norm_over_euclidean(d, p):
     """Return the largest s with ‖z‖_p ≥ s‖z‖ for d coordinates, up to rounding."""
     return 1.0 if p <= 2.0 else (1.0 - 8 * EPSILON) * d ** (1.0 / p - 0.5)
 
 
-@_scalar
+@compiled
 def _row_maxima(g):
     most = np.empty(len(g))
     for r in range(len(g)):

@@ -6,9 +6,9 @@ a time, and looks closer only where such a minimum is good enough.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from divkit._compile import compiled
 from divkit.emd.lesser import lesser
 
 # Columns that one comparison decides upon.
@@ -19,10 +19,7 @@ WIDTH = 4096
 LARGEST = np.finfo(np.float64).max
 
 # No nan arises: costs are never −inf and potentials never +inf. Infinities do.
-_vector = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"}, inline="never"
-)
-_scalar = numba.njit(cache=True, nogil=True, error_model="numpy")
+_vector = compiled(fastmath={"nnan", "nsz"}, inline="never")
 
 
 @_vector
@@ -45,7 +42,7 @@ def _least_of_four(row_0, row_1, row_2, row_3, potential):
     return least_0, least_1, least_2, least_3
 
 
-@_scalar
+@compiled
 def shortlist(M, rows, g, factor, k, start, stop, f, of_rows, of_columns, least_of_columns):
     """Set f to min_j M_ij − g_j for every row i, and note the k best pairs of rows and columns.
 
@@ -94,7 +91,7 @@ def shortlist(M, rows, g, factor, k, start, stop, f, of_rows, of_columns, least_
                             bound[j] = least_of_columns[j, k - 1]
 
 
-@_scalar
+@compiled
 def _kth(values, k, best):
     """Return the k-th least of the values, +inf if there are fewer."""
     best[:] = np.inf
@@ -108,7 +105,7 @@ def _kth(values, k, best):
     return best[k - 1]
 
 
-@_scalar
+@compiled
 def insert(value, index, values, indices):
     """Insert into a list of the least values, if it is one of them."""
     p = values.size - 1
@@ -121,7 +118,7 @@ def insert(value, index, values, indices):
         indices[p] = index
 
 
-@_scalar
+@compiled
 def violated(M, rows, f, g, width, start, stop, found, excess):
     """Note pairs with M_ij − g_j < f_i: of each `width` columns of a row the worst, if it is one.
 

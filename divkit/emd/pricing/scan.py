@@ -7,8 +7,9 @@ the last four rows may overlap with those before.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from divkit._compile import compiled
 
 # Columns of a block: its potentials and minima stay in the first two levels of cache.
 WIDTH = 4096
@@ -18,7 +19,7 @@ ROWS = 4
 _FLAGS = {"nnan", "nsz"}
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FLAGS)
+@compiled(fastmath=_FLAGS)
 def minima(M, f, g, start, stop, of_rows, of_columns):
     """Lower `of_rows` to min_j M_ij − g_j and `of_columns` to min_i M_ij − f_i.
 
@@ -50,7 +51,7 @@ def minima(M, f, g, start, stop, of_rows, of_columns):
             of_rows[i + 3] = min(of_rows[i + 3], least_3)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FLAGS)
+@compiled(fastmath=_FLAGS)
 def largest(M, start, stop):
     """Return the largest finite |M_ij| of rows `start` to `stop`, at least `ROWS` of them."""
     most = 0.0

@@ -7,10 +7,10 @@ takes hardly any time (Peyré and Cuturi 2019, sections 4.2 and 4.4).
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from divkit import _threads
+from divkit._compile import compiled
 from divkit.emd.answer import Indices, Vector
 from divkit.emd.lesser import lesser
 
@@ -82,7 +82,7 @@ def _half_sweep(
 
 
 # The order of additions does not matter here; no number is nan.
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
+@compiled(fastmath={"nnan", "nsz", "reassoc"})
 def _ascend(start, other, cost, weight, from_potential, epsilon, potential, first, last):  # type: ignore[no-untyped-def]
     """Set the potentials of the nodes `first` to `last` to their best, given the other side's.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from divkit.emd.simplex.tree import compiled
+from divkit._compile import compiled
 
 # What is left of a shipment and so much smaller is rounding: carried, it would only be in the way.
 ROUNDING = 1e-12

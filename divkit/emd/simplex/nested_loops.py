@@ -6,9 +6,9 @@ of a cell touches nothing outside it.
 
 from __future__ import annotations
 
+from divkit._compile import compiled
 from divkit.emd.simplex import pivot
 from divkit.emd.simplex.pivots import OPTIMAL, pivots
-from divkit.emd.simplex.tree import compiled
 
 _SMALLEST_BLOCK = 128
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from numba.extending import register_jitable
 
+from divkit._compile import compiled
 from divkit.emd.simplex import pivot
-from divkit.emd.simplex.tree import compiled
 
 OPTIMAL, PAUSED, UNBOUNDED = 0, 1, 2
 

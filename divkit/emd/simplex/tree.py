@@ -8,8 +8,8 @@ its own, the last one; what hangs on it hangs there by an artificial arc.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from divkit._compile import compiled
 from divkit.emd.simplex.pivot import NONE
 
 # One record a node: a pivot visits nodes all over the tree and needs most of what is known there.
@@ -27,8 +27,6 @@ NODE = np.dtype(
     align=True,
 )
 ARTIFICIAL = np.int32(-1)
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from inspect import getmembers, isfunction
+from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload, register_jitable
 
 import divkit.emd.simplex.pivots  # noqa: F401  (where pivots are made known to the compiler)
+from divkit._compile import compiled
 from divkit.emd import acceptance
 from divkit.emd.lesser import lesser
 from divkit.emd.simplex.tree import NODE
@@ -16,7 +18,7 @@ from divkit.emd.small import complete, rows, small_problem
 
 # Where nothing is said of fast mathematics, a function inherits it from the first caller that has
 # it compiled, and the compensated sums would come to nothing.
-_OPTIONS = {"error_model": "numpy", "fastmath": False}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
 
 
 def _in_place_of(plain):
@@ -171,8 +173,8 @@ def _given(dimensions):
     return types.Array(types.float64, dimensions, "A", readonly=True)
 
 
-@njit(
-    types.void(
+@compiled(
+    signature=types.void(
         _given(2),
         _given(2),
         _given(3),
@@ -180,8 +182,6 @@ def _given(dimensions):
         types.float64[:, ::1],
         types.int32[:, ::1],
     ),
-    cache=True,
-    nogil=True,
     **_OPTIONS,
 )
 def solve(a, b, M, limit, start, stop, floats, integers):
