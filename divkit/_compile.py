@@ -16,6 +16,7 @@ import llvmlite
 import numba
 import numpy as np
 from llvmlite.binding import ffi
+from numba import extending
 from numba.core import compiler, compiler_lock, serialize
 
 from divkit import _code_cache, _forks
@@ -49,6 +50,31 @@ def compiled(
             loop.compile(signature)
             loop.disable_compile()
     return loop
+
+
+def intrinsic(plain: Any) -> Any:
+    """Return a decorator of functions that generate code, for loops that call their result.
+
+    Where numba is told not to compile, loops call `plain`, which does the same.
+    """
+    return (lambda function: plain) if numba.config.DISABLE_JIT else extending.intrinsic
+
+
+def record(fields: list[tuple[str, Any]]) -> Any:
+    """Return the data type of records, the fields of which loops get and set as attributes."""
+    found = np.dtype(fields, align=True)
+    return np.dtype((_Record, found)) if numba.config.DISABLE_JIT else found
+
+
+class _Record(np.void):  # type: ignore[misc]  # which is not final at run time
+    """A record with its fields as attributes, those that other scalars have too (`size`) first."""
+
+    def __getattribute__(self, name: str) -> Any:
+        fields = np.void.__getattribute__(self, "dtype").fields
+        return self[name] if name in fields else np.void.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
 
 
 class _Cache:

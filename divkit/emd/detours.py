@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from divkit._compile import compiled
 from divkit.emd.lesser import lesser
 
 # Rows and columns of a tile, whose sums stay in the second level of cache.
 ROWS, COLUMNS = 32, 256
 
 # No nan arises: costs are never −inf.
-_vector = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
+_vector = compiled(fastmath={"nnan", "nsz"})
 
 
 @_vector

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from numba import types
-from numba.extending import intrinsic
+
+from divkit._compile import intrinsic
 
 # Neither operand is a nan, and the sign of a zero does not matter. Infinities do.
 _FLAGS = ("nnan", "nsz")
 
 
-@intrinsic
+@intrinsic(min)
 def lesser(typing_context: Any, x: Any, y: Any) -> Any:
     """Return the smaller of two doubles.
 

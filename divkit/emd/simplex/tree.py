@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from divkit._compile import compiled
+from divkit._compile import compiled, record
 from divkit.emd.simplex.pivot import NONE
 
 # One record a node: a pivot visits nodes all over the tree and needs most of what is known there.
-NODE = np.dtype(
+NODE = record(
     [
         ("parent", np.uint32),
         ("next", np.uint32),  # in the thread
@@ -23,8 +23,7 @@ NODE = np.dtype(
         ("arc", np.int32),  # which joins it to its parent
         ("flow", np.float64),
         ("upward", np.bool_),  # whether that arc leads to the parent
-    ],
-    align=True,
+    ]
 )
 ARTIFICIAL = np.int32(-1)
 

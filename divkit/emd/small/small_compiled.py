@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import overload, register_jitable
 
 import divkit.emd.simplex.pivots  # noqa: F401  (where pivots are made known to the compiler)
-from divkit._compile import compiled
+from divkit._compile import compiled, record
 from divkit.emd import acceptance
 from divkit.emd.lesser import lesser
 from divkit.emd.simplex.tree import NODE
@@ -31,7 +31,7 @@ def _in_place_of(plain):
     return register
 
 
-_ATOM = np.dtype(
+_ATOM = record(
     [
         ("mass", np.float64),
         ("left", np.float64),
@@ -40,8 +40,7 @@ _ATOM = np.dtype(
         ("open", np.uint32),
         ("top", np.uint32),
         ("heaviest", np.uint32),
-    ],
-    align=True,
+    ]
 )
 
 
