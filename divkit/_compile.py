@@ -89,6 +89,9 @@ class _Cache:
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """Return what was compiled for the signature; None if there is nothing."""
+        if not self._store.sources:
+            _announce()
+            return None
         context.refresh()
         found = None
         # A file that cannot be read, for whatever reason, is as good as none.
