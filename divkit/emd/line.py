@@ -16,11 +16,10 @@ from divkit._forks import loading
 from divkit.emd import assignment, problem
 from divkit.emd.answer import Matrix, Vector
 from divkit.emd.costs import PointCosts
-from divkit.emd.exact import is_exact
 from divkit.emd.metrics import Metric
 from divkit.emd.on_line import staircase
 from divkit.emd.on_line.line_costs import COMPILED, LineCosts, both
-from divkit.emd.transport import Transport, certificate
+from divkit.emd.transport import Transport, judged
 
 _LARGEST = 2.0**1000
 # Points of a function h at which its convexity is checked, and what is rounding there.
@@ -120,8 +119,8 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     f[source], g[sink] = f_carried, g_carried
     ordered = staircase.plan(np.arange(x.size), np.arange(y.size), rows, columns, mass)
     checked = _all_pairs(costs) if power is None and x.size * y.size <= _ALL_PAIRS else costs
-    t = certificate(a, b, checked, ordered, f, g, method="line", iterations=None)
-    if power is None and not is_exact(t, a, b, costs):
+    t, is_exact = judged(a, b, checked, ordered, f, g, method="line", iterations=None)
+    if power is None and not is_exact:
         raise ValueError(
             f"`p` must be convex: to serve the points in order costs {t.value:.6g}, and as far as "
             f"is known another plan may cost {t.dual_value:.6g}; `emd.solve` takes any costs, in a "

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from divkit._forks import loading
 from divkit.fdiv.catalogue.alpha import alpha as alpha_divergence
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.elementary import kl_term
@@ -172,7 +173,8 @@ def log_gamma_gap(a: float, p: float, q: float, step: float) -> float:
 
 def log_gamma_bregman(p: float, q: float, step: float) -> float:
     """Return lgΓ(q) − lgΓ(p) − ψ(p) step ≥ 0 for step = q − p."""
-    from scipy.special import digamma, gammaln, zeta
+    with loading:
+        from scipy.special import digamma, gammaln, zeta
 
     if p < 1:
         u = q / p
