@@ -9,7 +9,7 @@ holds for every pair of nodes, by adding up along paths.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,21 +64,13 @@ def solve(
     mass = float(a.sum())
     network = network._replace(lengths=np.ldexp(network.lengths, -cost_exponent))
 
-    optimum = cheapest(_supply(a, b, component), network, mass)
-    fine, rounded = _potential(a, b, network, component, optimum.potential)
-    f = fine.high
-    nodes = np.arange(a.size)
-    error = marginal_error(
-        np.concatenate([optimum.tails, optimum.heads, nodes]),
-        np.concatenate([optimum.mass, -optimum.mass, b]),
-        a,
-    )
-    reduced_lengths = reduced(optimum.lengths, fine[optimum.tails], -fine[optimum.heads])
-    slack, fault = total(optimum.mass * reduced_lengths), total(f * error, fine.low * error)
-    paid = total(optimum.mass * optimum.lengths)
-    size = paid + total(a * np.abs(f), b * np.abs(f))
-    slack += fine_rounding(paid, size)
-    gap = slack + fault
+    supply = _supply(a, b, component)
+    for fine in (False, True):
+        optimum = cheapest(supply, network, mass, fine=fine)
+        measure = _measured(a, b, network, component, optimum)
+        if measure.exact:
+            break
+    f = measure.f.high
     distance = _range(f, component) if largest is None else np.ldexp(largest, -cost_exponent)
     f = np.ldexp(f, cost_exponent)
 
@@ -86,23 +78,51 @@ def solve(
         return float(np.ldexp(value, mass_exponent + cost_exponent))
 
     t = Transport(
-        value=unscaled(paid),
-        dual_value=unscaled(paid - gap),
-        gap=unscaled(gap),
-        primal_residual=float(np.abs(error).max() / mass),
-        dual_residual=float(rounded / (distance or 1.0)),
+        value=unscaled(measure.value),
+        dual_value=unscaled(measure.value - measure.gap),
+        gap=unscaled(measure.gap),
+        primal_residual=measure.error / mass,
+        dual_residual=measure.rounded / (float(distance) or 1.0),
         method=method,
         iterations=optimum.pivots,
         shape=(a.size, b.size),
         _plan=partial(_plan, a, b, optimum, mass_exponent),
         _potentials=(f, -f),
     )
-    if not (is_rounding(slack, fault, paid, size) and t.primal_residual <= LARGEST_ERROR):
+    if not (measure.exact and t.primal_residual <= LARGEST_ERROR):
         raise ConvergenceError(
-            f"the simplex left a gap of {t.gap:.1e} and an error of {t.primal_residual:.1e} in the "
-            "weights: the lengths differ by more than float64 can tell"
+            f"the simplex left a gap of {t.gap:.1e} at a value of {t.value:.6g}, and an error of "
+            f"{t.primal_residual:.1e} in the weights: the lengths differ by more than can be told"
         )
     return t
+
+
+class _Measure(NamedTuple):
+    """What separates a flow and a potential from an optimum."""
+
+    f: DoubleDouble
+    rounded: float  # by how much `f.high` may violate a length
+    value: float
+    gap: float
+    error: float  # the largest in a weight
+    exact: bool
+
+
+def _measured(
+    a: Vector, b: Vector, network: Network, component: Indices, optimum: Optimum
+) -> _Measure:
+    f, rounded = _potential(a, b, network, component, optimum.potential)
+    tails, heads, mass = optimum.tails, optimum.heads, optimum.mass
+    nodes = np.arange(a.size)
+    atoms = np.concatenate([tails, heads, nodes])
+    error = marginal_error(atoms, np.concatenate([mass, -mass, b]), a)
+    slack = total(mass * reduced(optimum.lengths, f[tails], -f[heads]))
+    fault = total(f.high * error, f.low * error)
+    paid = total(mass * optimum.lengths)
+    size = paid + total(a * np.abs(f.high), b * np.abs(f.high))
+    slack += fine_rounding(paid, size)
+    exact = is_rounding(slack, fault, paid, size)
+    return _Measure(f, rounded, paid, slack + fault, float(np.abs(error).max()), exact)
 
 
 def _middle_exponent(lengths: Vector) -> int:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from divkit.emd.acceptance import HARMLESS
 from divkit.emd.answer import Indices, Mask, NoPlanError, Vector
 from divkit.emd.double_double import DoubleDouble
 from divkit.emd.flows import contraction
@@ -90,10 +89,11 @@ def by_rows(start: Indices, heads: Indices, lengths: Vector) -> Network:
     return Network(start, heads, lengths, contraction.opposites(start, heads))
 
 
-def cheapest(supply: Vector, network: Network, mass: float) -> Optimum:
+def cheapest(supply: Vector, network: Network, mass: float, *, fine: bool = False) -> Optimum:
     """Return the cheapest flow, with out-flow − in-flow = supply at every node.
 
-    `mass` is what the supplies are a difference of: their rounding is measured by it.
+    `mass` is what the supplies are a difference of: their rounding is measured by it. With `fine`,
+    potentials have 32 digits, as it takes where mass goes along arcs much shorter than others.
 
     Raises
     ------
@@ -115,12 +115,8 @@ def cheapest(supply: Vector, network: Network, mass: float) -> Optimum:
             return optimum  # all that moves is rounding of the mass
         arcs, flow = _carrying(simplex, network)
         lengths = network.lengths[arcs]
-        for _ in range(_REPRICED):
-            # What counts as 0 may be much, for mass that goes along arcs much shorter than others.
-            if simplex.tolerance * mass <= HARMLESS * total(flow * lengths):
-                break
-            simplex.reprice()
-            simplex.run()
+        if fine:
+            _reprice(simplex)
             arcs, flow = _carrying(simplex, network)
             lengths = network.lengths[arcs]
         pivots += before + simplex.pivots
@@ -132,6 +128,16 @@ def cheapest(supply: Vector, network: Network, mass: float) -> Optimum:
         if kept.all():
             return optimum
         network = network.only(kept)
+
+
+def _reprice(simplex: NetworkSimplex) -> None:
+    """Pivot on with the digits that the largest potentials have taken from reduced lengths."""
+    for _ in range(_REPRICED):
+        pivots = simplex.pivots
+        simplex.reprice()
+        simplex.run()
+        if simplex.pivots == pivots:
+            break
 
 
 def stranded(supply: Vector, network: Network) -> Mask:
