@@ -28,7 +28,9 @@ def fine_rounding(paid: float, size: float) -> float:
     return rounding if rounding > NEGLIGIBLE * paid else 0.0
 
 
-def is_rounding(slack: float, fault: float, paid: float, size: float) -> bool:
+def is_rounding(
+    slack: float, fault: float, paid: float, size: float, rounding: float = 0.0
+) -> bool:
     """Return whether a gap is rounding, and no scaling can make it smaller.
 
     Parameters
@@ -41,7 +43,9 @@ def is_rounding(slack: float, fault: float, paid: float, size: float) -> bool:
         The cost of the plan if no cost were negative.
     size : float
         The sum of all terms of the gap if none were negative.
+    rounding : float
+        What cannot be told, of the size, however little is paid.
     """
     least = NEGLIGIBLE * paid
-    largest_slack = max(least, min(OF_SIZE * size, HARMLESS * paid))
+    largest_slack = max(least, min(OF_SIZE * size, HARMLESS * paid), rounding * size)
     return slack <= largest_slack and abs(fault) <= max(least, LARGEST_ERROR * size)

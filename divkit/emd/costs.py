@@ -58,14 +58,9 @@ class Costs(Protocol):
         """Return (``row_minima(g)``, ``column_minima(f)``), for the price of one if possible."""
 
 
-def violations(costs: Costs, f: Vector, g: Vector) -> Vector:
-    """Return the largest f_i + g_j − c_ij of every i, 0 if none is positive."""
-    return np.maximum(f - costs.row_minima(g), 0.0)
-
-
 def largest_violation(costs: Costs, f: Vector, g: Vector) -> float:
     """Return the largest f_i + g_j − c_ij, 0 if none is positive."""
-    return float(violations(costs, f, g).max())
+    return max(0.0, float(np.max(f - costs.row_minima(g))))
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,28 +70,28 @@ class Measure(NamedTuple):
     hidden: bool  # whether these might hide that the plan is not optimal
 
 
-def in_float64(plan: Carried, f: Vector, g: Vector, excess: Vector) -> Measure:
-    """Measure a plan and potentials; lowered by `excess`, f is feasible up to a rounding."""
+def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
+    """Measure a plan and potentials that are feasible up to a rounding of their size."""
     a, b, rows, columns, mass = plan.a, plan.b, plan.rows, plan.columns, plan.mass
     # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
-    exponent = _exponent(plan.cost, f, g)
-    cost, unit_f, unit_g = (np.ldexp(x, -exponent) for x in (plan.cost, f, g))
+    parts = plan.cost, _among(f, rows, a), _among(g, columns, b)
+    exponent = _exponent(*parts)
+    cost, unit_f, unit_g = (np.ldexp(x, -exponent) for x in parts)
     dual_value = total(a * unit_f, b * unit_g)
     size = total(a * np.abs(unit_f), b * np.abs(unit_g))
-    unfeasible = total(a * np.ldexp(excess, -exponent))
+    rounding = ROUNDING * size
     if not np.isfinite(cost).all():
-        lower = dual_value - ROUNDING * size - unfeasible
+        lower = dual_value - rounding
         return Measure(f, g, math.inf, _scaled(lower, exponent), math.inf, False, False, False)
     value, paid = total(mass * cost), total(mass * np.abs(cost))
     slack = total(mass * (cost - unit_f[rows] - unit_g[columns]))
     fault = total(unit_f * plan.row_error, unit_g * plan.column_error)
     size += paid
-    rounding = ROUNDING * size + unfeasible
     gap = slack + fault
-    widened = rounding > NEGLIGIBLE * paid
+    widened = rounding > NEGLIGIBLE * min(paid, abs(dual_value))
     if widened:
         slack, gap = slack + rounding, gap + rounding
-        dual_value = value - gap
+        dual_value = value - gap if max(abs(value), abs(gap)) < size else dual_value - rounding
     hidden = rounding > HARMLESS * paid
     exact = is_rounding(slack, fault, paid, size)
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
@@ -146,18 +146,19 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     """Measure a plan and feasible potentials in 32 digits."""
     a, b, mass = plan.a, plan.b, plan.mass
     size = total(a * np.abs(f.high), b * np.abs(g.high))
+    lower = total(a * f.high, b * g.high, a * f.low, b * g.low) - FINE_ROUNDING * size
     if not np.isfinite(plan.cost).all():
-        lower = total(a * f.high, b * g.high, a * f.low, b * g.low) - FINE_ROUNDING * size
         return Measure(f.high, g.high, math.inf, lower, math.inf, False, False, False)
     value, paid = total(mass * plan.cost), total(mass * np.abs(plan.cost))
     slack = total(mass * reduced(plan.cost, f[plan.rows], g[plan.columns]))
     faults = (f, plan.row_error), (g, plan.column_error)
     fault = total(*(part * error for x, error in faults for part in (x.high, x.low)))
-    size += paid
-    slack += fine_rounding(paid, size)
+    slack += fine_rounding(paid, size + paid)
     gap = slack + fault
-    exact = is_rounding(slack, fault, paid, size)
-    return Measure(f.high, g.high, value, value - gap, gap, exact, False, not exact)
+    # Of two ways to the same number, the one with the smaller terms.
+    dual_value = value - gap if max(abs(value), abs(gap)) < size else lower
+    exact = is_rounding(slack, fault, paid, size + paid, 16 * FINE_ROUNDING)
+    return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
 
 
 def _completed(
@@ -179,6 +180,15 @@ def _completed(
         least = plan.costs.column_minima(all_f.high)
         all_g.high[b == 0] = np.where(np.isfinite(least), least, 0.0)[b == 0]
     return all_f, all_g
+
+
+def _among(potential: Vector, served: Indices, weights: Vector) -> Vector:
+    """Return the potentials of atoms that have mass or are given some, 0 for the others."""
+    if weights.all():
+        return potential
+    counts = weights > 0
+    counts[served] = True
+    return np.where(counts, potential, 0.0)
 
 
 def least_steps(costs: Costs) -> float:

@@ -147,15 +147,14 @@ def tight(
             break
         high_f, high_g = high_f.plus(shift[of_rows]), high_g.plus(-shift[of_columns])
     # What the plan leaves out has its largest potential.
-    for left_out, side in (
-        (np.bincount(rows, minlength=f.size) == 0, 0),
-        (np.bincount(columns, minlength=g.size) == 0, 1),
-    ):
-        if left_out.any():
-            pair = high_f, high_g
-            minima = (slacks.row_minima, slacks.column_minima)[side]
-            most = pair[side].plus(np.where(left_out, minima(*pair), 0.0))
-            high_f, high_g = (most, high_g) if side == 0 else (high_f, most)
+    row_left_out = np.bincount(rows, minlength=f.size) == 0
+    if row_left_out.any():
+        most = _finite(slacks.row_minima(high_f, high_g))
+        high_f = high_f.plus(np.where(row_left_out, most, 0.0))
+    column_left_out = np.bincount(columns, minlength=g.size) == 0
+    if column_left_out.any():
+        most = _finite(slacks.column_minima(high_f, high_g))
+        high_g = high_g.plus(np.where(column_left_out, most, 0.0))
     return high_f, high_g
 
 
@@ -179,7 +178,7 @@ def _lowered(
     """Return the conjugate of the other side's potential."""
     pair = [f, g]
     for _ in range(2):  # the first minimum has a rounding of its size
-        pair[side] = pair[side].plus(minima(*pair))
+        pair[side] = pair[side].plus(_finite(minima(*pair)))
     return pair[side]
 
 
@@ -239,6 +238,11 @@ def _shortest(least: Matrix, smallest: float) -> Vector | None:
             return shift
         shift = lower
     return None if size <= _LONGEST_WAY else shift
+
+
+def _finite(minima: Vector) -> Vector:
+    """Return 0 for an atom that no pair may reach: there every number is feasible."""
+    return np.where(np.isfinite(minima), minima, 0.0)
 
 
 def _largest(x: Vector) -> float:

@@ -16,9 +16,9 @@ import numpy as np
 from divkit import _check
 from divkit._forks import loading
 from divkit.emd import problem, sparse_costs
-from divkit.emd.acceptance import LARGEST_ERROR
+from divkit.emd.acceptance import LARGEST_ERROR, ROUNDING
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.costs import Costs, MatrixCosts, violations
+from divkit.emd.costs import Costs, MatrixCosts
 from divkit.emd.measure import Carried, in_double_double, in_float64
 from divkit.emd.measure import total as total
 from divkit.emd.record import Transport as Transport
@@ -188,12 +188,16 @@ def judged(
         mass.max(where=np.isinf(cost), initial=0.0),
     ]
     carried = Carried(a, b, costs, rows, columns, mass, cost, row_error, column_error)
-    excess = violations(costs, f, g)
-    measure = in_float64(carried, f, g, excess)
+    least = costs.row_minima(g)
+    if total(a * np.maximum(f - least, 0.0)) > ROUNDING * total(a * np.abs(f), b * np.abs(g)):
+        # The transforms of potentials far larger than costs have lost the digits of these.
+        f = np.minimum(f, least)
+    measure = in_float64(carried, f, g)
     unproven = not measure.exact and (measure.hidden or prove)
     if (unproven or (prove and measure.widened and not measure.hidden)) and Slacks.known(costs):
         measure = in_double_double(carried, *given)
-        excess = violations(costs, measure.f, measure.g)
+        least = costs.row_minima(measure.g)
+    excess = np.maximum(measure.f - least, 0.0)
     value, dual_value, gap = (
         float(np.ldexp(number, mass_exponent))
         for number in (measure.value, measure.dual_value, measure.gap)

@@ -38,7 +38,8 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
     else:
         off = abs(Fraction(value) - found.cost)
         _require(
-            off <= PRODUCTS * found.size + _TINY,
+            # Masses are measured in units of the whole.
+            off <= PRODUCTS * found.size + _TINY * (1 + problem.mass) * (1 + problem.largest),
             f"value {value!r} of a plan that costs {_text(found.cost)}, off by {_text(off)}",
         )
         between = abs(Fraction(value) - Fraction(dual) - Fraction(gap))

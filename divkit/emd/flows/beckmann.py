@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from divkit._forks import loading
-from divkit.emd.acceptance import LARGEST_ERROR, fine_rounding, is_rounding
+from divkit.emd.acceptance import FINE_ROUNDING, LARGEST_ERROR, fine_rounding, is_rounding
 from divkit.emd.answer import ConvergenceError, Indices, Vector
 from divkit.emd.double_double import DoubleDouble, reduced
 from divkit.emd.flows import flow_paths, lipschitz
@@ -121,7 +121,7 @@ def _measured(
     paid = total(mass * optimum.lengths)
     size = paid + total(a * np.abs(f.high), b * np.abs(f.high))
     slack += fine_rounding(paid, size)
-    exact = is_rounding(slack, fault, paid, size)
+    exact = is_rounding(slack, fault, paid, size, 16 * FINE_ROUNDING)
     return _Measure(f, rounded, paid, slack + fault, float(np.abs(error).max()), exact)
 
 

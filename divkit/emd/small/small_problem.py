@@ -177,8 +177,8 @@ def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Fo
     numbers[PRIMAL_RESIDUAL] = error / total
     numbers[DUAL_RESIDUAL] = violation / largest if largest > 0.0 else violation
     fault = numbers[GAP] - slack
-    rounding = ROUNDING * size
-    if rounding > NEGLIGIBLE * paid:
+    rounding = ROUNDING * (size - paid)
+    if rounding > NEGLIGIBLE * min(paid, abs(numbers[DUAL_VALUE])):
         slack += rounding
         numbers[GAP] += rounding
         numbers[DUAL_VALUE] = numbers[VALUE] - numbers[GAP]
