@@ -37,7 +37,10 @@ def certify(
 
     The potentials are made feasible and never worse: g = f^c, then f = g^c, over the atoms that
     have mass; atoms without get the largest feasible potential, which is tight. An atom without
-    mass that no pair may reach gets 0. Nothing is done to the plan: its faults are measured.
+    mass that no pair may reach gets 0. Nothing is done to the plan: its faults are measured. Where
+    the potentials are so much larger than the cost of the plan that their rounding might hide
+    whether it is optimal, everything is computed in 32 digits, and potentials that follow from the
+    plan are taken if they are better.
 
     Parameters
     ----------
@@ -189,7 +192,7 @@ def judged(
     ]
     carried = Carried(a, b, costs, rows, columns, mass, cost, row_error, column_error)
     least = costs.row_minima(g)
-    if total(a * np.maximum(f - least, 0.0)) > ROUNDING * total(a * np.abs(f), b * np.abs(g)):
+    if a @ np.maximum(f - least, 0.0) > ROUNDING * (a @ np.abs(f) + b @ np.abs(g)):
         # The transforms of potentials far larger than costs have lost the digits of these.
         f = np.minimum(f, least)
     measure = in_float64(carried, f, g)
