@@ -41,20 +41,32 @@ def _left_out(served: Indices, weights: Vector) -> Indices:
 def _with(
     sources: Indices, sinks: Indices, a: Vector, b: Vector, costs: Costs, answer: Answer
 ) -> tuple[Vector, Indices, Indices]:
-    """Return the plan with atoms it left out, each joined to its cheapest partner."""
+    """Return the plan with atoms it left out, each joined to its cheapest partners."""
     n, m = costs.shape
     f, g = (np.where(x > 0, y, -np.inf) for x, y in ((a, answer.f), (b, answer.g)))
+    left = dict(zip(sources.tolist(), a[sources].tolist(), strict=True))
     pairs: list[tuple[int, int, float]] = []
-    for i in sources.tolist():
-        cost = costs.at(np.full(m, i), np.arange(m)) - g
-        pairs.append((i, int(np.argmin(cost)), float(a[i])))
     for j in sinks.tolist():
-        cost = costs.at(np.arange(n), np.full(n, j)) - f
-        pairs.append((int(np.argmin(cost)), j, float(b[j])))
-    rows, columns, mass = (np.array(x) for x in zip(*pairs, strict=True))
+        reduced = costs.at(np.arange(n), np.full(n, j)) - f
+        need = float(b[j])
+        # Of partners that cost the same, those come first that are left out themselves.
+        for i in sorted(left, key=reduced.__getitem__):
+            mass = min(need, left[i])
+            if mass > 0 and reduced[i] <= reduced.min():
+                pairs.append((i, j, mass))
+                need, left[i] = need - mass, left[i] - mass
+        if need > 0:
+            reduced[list(left)] = np.inf
+            pairs.append((int(np.argmin(reduced)), j, need))
+    g[sinks] = -np.inf
+    for i, mass in left.items():
+        if mass > 0:
+            reduced = costs.at(np.full(m, i), np.arange(m)) - g
+            pairs.append((i, int(np.argmin(reduced)), mass))
+    rows, columns, masses = (np.array(x) for x in zip(*pairs, strict=True))
     allowed = np.isfinite(costs.at(rows, columns))
     return (
-        np.concatenate([answer.mass, mass[allowed]]),
+        np.concatenate([answer.mass, masses[allowed]]),
         np.concatenate([answer.rows, rows[allowed]]),
         np.concatenate([answer.columns, columns[allowed]]),
     )

@@ -120,7 +120,9 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
     arcs = rows[inside], columns[inside]
 
     def measured(pair: tuple[DoubleDouble, DoubleDouble]) -> Measure:
-        return _measured(plan, *_completed(plan, sources, sinks, *slacks.feasible(*pair)))
+        # First moved, then made feasible: to move loses digits of large potentials.
+        f, g = slacks.feasible(*_balanced(plan.a[sources], plan.b[sinks], *pair))
+        return _measured(plan, *_completed(plan, sources, sinks, f, g))
 
     # From 0 on no potential exceeds the largest cost that is paid by more than a factor n + m; from
     # those given fewer steps lead to the end.
@@ -161,13 +163,21 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
 
 
+def _balanced(
+    a: Vector, b: Vector, f: DoubleDouble, g: DoubleDouble
+) -> tuple[DoubleDouble, DoubleDouble]:
+    """Return the potentials moved so that both sides contribute the same."""
+    for _ in range(2):  # the first sums have roundings of their size
+        shift = (total(b * g.high) - total(a * f.high)) / (2 * float(a.sum()))
+        f, g = f.plus(np.asarray(shift)), g.plus(np.asarray(-shift))
+    return f, g
+
+
 def _completed(
     plan: Carried, sources: Indices, sinks: Indices, f: DoubleDouble, g: DoubleDouble
 ) -> tuple[DoubleDouble, DoubleDouble]:
-    """Return potentials of all atoms, both sides of which contribute the same."""
+    """Return potentials of all atoms from those of atoms with mass."""
     a, b = plan.a, plan.b
-    shift = (total(b[sinks] * g.high) - total(a[sources] * f.high)) / (2 * float(a.sum()))
-    f, g = f.plus(np.asarray(shift)), g.plus(np.asarray(-shift))
     n, m = plan.costs.shape
     all_f, all_g = DoubleDouble(*np.zeros((2, n))), DoubleDouble(*np.zeros((2, m)))
     for whole, part, atoms in ((all_f, f, sources), (all_g, g, sinks)):
