@@ -54,6 +54,21 @@ def two_sum(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return total, (x - (total - of_y)) + (y - of_y)
 
 
+def two_product(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return x y and its rounding error (Dekker 1971), for numbers below 2**990."""
+    product = x * y
+    (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
+    error = x_low * y_low - (((product - x_high * y_high) - x_low * y_high) - x_high * y_low)
+    return product, error
+
+
+def _halves(x: Floats) -> tuple[Floats, Floats]:
+    """Return two numbers of 26 digits whose sum is x."""
+    scaled = 134217729.0 * x  # 2**27 + 1
+    high = scaled - (scaled - x)
+    return high, x - high
+
+
 def reduced(cost: Floats, f: DoubleDouble, g: DoubleDouble, *, below: bool = False) -> Floats:
     """Return cost − f − g in float64, or with `below` numbers that are certainly no larger.
 

@@ -28,7 +28,7 @@ from divkit.emd.acceptance import (
 )
 from divkit.emd.answer import Indices, Vector
 from divkit.emd.costs import Costs, MatrixCosts
-from divkit.emd.double_double import DoubleDouble, reduced
+from divkit.emd.double_double import DoubleDouble, reduced, two_product
 from divkit.emd.tight_potentials import Slacks
 
 # Atoms up to which it takes no time to start from nothing.
@@ -84,14 +84,15 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
         lower = dual_value - rounding
         return Measure(f, g, math.inf, _scaled(lower, exponent), math.inf, False, False, False)
     value, paid = total(mass * cost), total(mass * np.abs(cost))
-    slack = total(mass * (cost - unit_f[rows] - unit_g[columns]))
-    fault = total(unit_f * plan.row_error, unit_g * plan.column_error)
+    slacks = mass * (cost - unit_f[rows] - unit_g[columns])
+    faults = unit_f * plan.row_error, unit_g * plan.column_error
+    slack, fault = total(slacks), total(*faults)
     size += paid
-    gap = slack + fault
     widened = rounding > NEGLIGIBLE * min(paid, abs(dual_value))
     if widened:
-        slack, gap = slack + rounding, gap + rounding
-        dual_value = value - gap if max(abs(value), abs(gap)) < size else dual_value - rounding
+        slack, dual_value = slack + rounding, dual_value - rounding
+    included = rounding if widened else 0.0
+    dual_value, gap = _agreed(value, dual_value, slacks, faults, included, paid, size - paid)
     hidden = rounding > HARMLESS * paid
     exact = is_rounding(slack, fault, paid, size)
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
@@ -148,19 +149,43 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     """Measure a plan and feasible potentials in 32 digits."""
     a, b, mass = plan.a, plan.b, plan.mass
     size = total(a * np.abs(f.high), b * np.abs(g.high))
-    lower = total(a * f.high, b * g.high, a * f.low, b * g.low) - FINE_ROUNDING * size
+    exponent = _exponent(f.high, g.high)
+    products = (two_product(w, np.ldexp(x.high, -exponent)) for w, x in ((a, f), (b, g)))
+    lows = (w * np.ldexp(x.low, -exponent) for w, x in ((a, f), (b, g)))
+    lower = _scaled(total(*chain.from_iterable(products), *lows), exponent) - FINE_ROUNDING * size
     if not np.isfinite(plan.cost).all():
         return Measure(f.high, g.high, math.inf, lower, math.inf, False, False, False)
     value, paid = total(mass * plan.cost), total(mass * np.abs(plan.cost))
-    slack = total(mass * reduced(plan.cost, f[plan.rows], g[plan.columns]))
-    faults = (f, plan.row_error), (g, plan.column_error)
-    fault = total(*(part * error for x, error in faults for part in (x.high, x.low)))
-    slack += fine_rounding(paid, size + paid)
-    gap = slack + fault
-    # Of two ways to the same number, the one with the smaller terms.
-    dual_value = value - gap if max(abs(value), abs(gap)) < size else lower
+    slacks = mass * reduced(plan.cost, f[plan.rows], g[plan.columns])
+    pairs = (f, plan.row_error), (g, plan.column_error)
+    faults = tuple(part * error for x, error in pairs for part in (x.high, x.low))
+    rounding = fine_rounding(paid, size + paid)
+    slack, fault = total(slacks) + rounding, total(*faults)
+    dual_value, gap = _agreed(value, lower, slacks, faults, rounding, paid, size)
     exact = is_rounding(slack, fault, paid, size + paid, 16 * FINE_ROUNDING)
     return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
+
+
+def _agreed(
+    value: float,
+    lower: float,
+    slacks: Vector,
+    faults: tuple[Vector, ...],
+    rounding: float,
+    paid: float,
+    size: float,
+) -> tuple[float, float]:
+    """Return the dual value and the gap: of two ways to a number, the one with smaller terms.
+
+    The terms of the value are `paid` together, those of the dual value `lower` are `size`, and
+    those of the gap are the slacks and the faults of the marginals: large where a plan is wrong.
+    """
+    gap = total(slacks) + total(*faults) + rounding
+    terms = sum(float(np.abs(x).sum()) for x in (slacks, *faults))
+    if terms > max(paid, size):
+        return lower, value - lower
+    closer = rounding > 0 and max(paid, terms) < size
+    return (value - gap if closer else lower), gap
 
 
 def _balanced(

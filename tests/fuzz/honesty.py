@@ -49,7 +49,7 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
         )
     off = abs(Fraction(dual) - found.dual)
     _require(
-        off <= ROUNDING * found.dual_size + _TINY * (1 + problem.mass * problem.largest),
+        off <= ROUNDING * found.dual_size + _TINY * (1 + problem.mass) * (1 + problem.largest),
         f"dual value {dual!r} of potentials that earn {_text(found.dual)}",
     )
     if optimum is not None:
