@@ -38,6 +38,7 @@ _SAMPLE = 1 << 7
 # Pairs up to which answers are proven against the cost of the plan, however small that is; for more
 # it is enough that roundings are nothing against the difference between one sink and the next.
 _MOST_PAIRS = 1 << 16
+_EPS = float(np.finfo(np.float64).eps)
 # Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
 _MANY = 1 << 16
 _BLOCK = 1 << 7
@@ -92,7 +93,7 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
     if widened:
         slack, dual_value = slack + rounding, dual_value - rounding
     included = rounding if widened else 0.0
-    dual_value, gap = _agreed(value, dual_value, slacks, faults, included, paid, size - paid)
+    dual_value, gap = _agreed(value, dual_value, slacks, faults, included, paid, rounding)
     hidden = rounding > HARMLESS * paid
     exact = is_rounding(slack, fault, paid, size)
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
@@ -161,7 +162,8 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     faults = tuple(part * error for x, error in pairs for part in (x.high, x.low))
     rounding = fine_rounding(paid, size + paid)
     slack, fault = total(slacks) + rounding, total(*faults)
-    dual_value, gap = _agreed(value, lower, slacks, faults, rounding, paid, size)
+    error = FINE_ROUNDING * size + _EPS * abs(lower)
+    dual_value, gap = _agreed(value, lower, slacks, faults, rounding, paid, error)
     exact = is_rounding(slack, fault, paid, size + paid, 16 * FINE_ROUNDING)
     return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
 
@@ -173,19 +175,21 @@ def _agreed(
     faults: tuple[Vector, ...],
     rounding: float,
     paid: float,
-    size: float,
+    error: float,
 ) -> tuple[float, float]:
-    """Return the dual value and the gap: of two ways to a number, the one with smaller terms.
+    """Return the dual value and the gap: of two ways to each, the one that loses fewer digits.
 
-    The terms of the value are `paid` together, those of the dual value `lower` are `size`, and
-    those of the gap are the slacks and the faults of the marginals: large where a plan is wrong.
+    `error` is what the dual value `lower` may be off, and `rounding` what the gap is to include.
+    The gap is off by a rounding of its terms, which are large where a plan is wrong.
     """
     gap = total(slacks) + total(*faults) + rounding
-    terms = sum(float(np.abs(x).sum()) for x in (slacks, *faults))
-    if terms > max(paid, size):
+    of_gap = _EPS * sum(float(np.abs(x).sum()) for x in (slacks, *faults))
+    of_value = _EPS * paid
+    if of_gap > error + of_value:
         return lower, value - lower
-    closer = rounding > 0 and max(paid, terms) < size
-    return (value - gap if closer else lower), gap
+    if rounding > 0 and error > of_gap + of_value:
+        return value - gap, gap
+    return lower, gap
 
 
 def _balanced(
