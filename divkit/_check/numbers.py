@@ -133,7 +133,7 @@ def axis_index(name: str, axis: int, ndim: int) -> int:
 
 def one_of(name: str, value: object, choices: Sequence[str]) -> None:
     """Raise ValueError if `value` is none of `choices`, listing them."""
-    if value not in choices:
+    if not (isinstance(value, str) and value in choices):  # comparing an array makes an array
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {listed}, got {value!r}")
 

@@ -114,7 +114,7 @@ def solve(
     array([[0.25, 0.25],
            [0.  , 0.5 ]])
     """
-    ours = method in ("auto", "simplex")
+    ours = isinstance(method, str) and method in ("auto", "simplex")
     if ours and start is None and solver is None:
         # What is small and in order is through here before everything could be looked at.
         t = small.solve(a, b, M, max_iter)

@@ -211,3 +211,14 @@ def test_cvxpy_that_gives_up_is_an_error(monkeypatch):
     monkeypatch.setattr(cp.Problem, "status", "user_limit")
     with pytest.raises(emd.ConvergenceError, match=r"found no optimum: status user_limit"):
         emd.solve(A, B, M, "cvxpy")
+
+
+def test_arrays_where_a_name_is_due():
+    names = np.array(["auto", "simplex"])
+    for solve in (emd.solve, emd.primal, emd.dual, emd.distance):
+        with pytest.raises(ValueError, match="`method` must be one of"):
+            solve(A, B, M, names)
+    with pytest.raises(ValueError, match="`metric` must be one of"):
+        emd.solve_grid(M, M, names)
+    with pytest.raises(ValueError, match="`solver` must be one of"):
+        emd.solve(A, B, M, "cvxpy", solver=names)

@@ -172,7 +172,7 @@ def _solve_cvxpy(cp: Any, problem: Any, solver: str | None, limit: int | None) -
     installed = cp.installed_solvers()
     if solver is None:
         solver = next((s for s in ("HIGHS", "SCIPY", "CLARABEL") if s in installed), installed[0])
-    elif solver not in installed:
+    elif not (isinstance(solver, str) and solver in installed):
         raise ValueError(
             f"`solver` must be one of the solvers that cvxpy finds installed, "
             f"{', '.join(installed)}, got {solver!r}"
