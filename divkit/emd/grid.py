@@ -94,8 +94,9 @@ def solve_grid(
     _check.one_of("metric", metric, _METRICS)
     a, b, shape = _histograms(a, b)
     widths = _widths(spacing, shape)
-    along_axes = widths * (np.array(shape) - 1)
-    largest = float(along_axes.sum() if metric == "cityblock" else along_axes.max())
+    with np.errstate(over="ignore"):
+        along_axes = widths * (np.array(shape) - 1)
+        largest = float(along_axes.sum() if metric == "cityblock" else along_axes.max())
     if not largest < _LARGEST:
         raise ValueError(
             f"the largest distance must be below 2**1000 (about 1e301), got {largest:g}: "
@@ -153,7 +154,7 @@ def _widths(spacing: Any, shape: tuple[int, ...]) -> Vector:
     """Return the distance of neighbours along each axis."""
     if spacing is None:
         return np.ones(len(shape))
-    widths = _check.real("spacing", spacing, _check.namespace(spacing))
+    widths = _check.numpy_array("spacing", spacing)
     if widths.ndim == 0 and isinstance(spacing, numbers.Real):
         widths = np.full(len(shape), float(widths))
     if widths.shape != (len(shape),):

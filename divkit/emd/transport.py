@@ -284,7 +284,7 @@ def _finite(potential: Vector) -> Vector:
 
 
 def _potential(name: str, x: Any, length: int, *, infinite: bool = False) -> Vector:
-    x = _check.real(name, x, _check.namespace(x))
+    x = _check.numpy_array(name, x)
     if x.shape != (length,):
         raise ValueError(f"`{name}` must have shape ({length},) to match `M`, got {x.shape}")
     if infinite:
@@ -303,7 +303,7 @@ def _sparse(plan: Any, shape: tuple[int, int]) -> Any:
         from scipy.sparse import csr_array, issparse
 
     if not issparse(plan):
-        plan = _check.real("plan", plan, _check.namespace(plan))
+        plan = _check.numpy_array("plan", plan)
     if plan.shape != shape:
         raise ValueError(f"`plan` must have the shape {shape} of `M`, got {plan.shape}")
     plan = csr_array(plan, dtype=np.float64, copy=True)

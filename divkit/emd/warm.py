@@ -51,10 +51,7 @@ def read(start: Any, shape: tuple[int, int]) -> Start:
     if isinstance(start, Transport):
         f, g = start.f.ravel(), start.g.ravel()
     elif isinstance(start, tuple | list) and len(start) == 2:
-        f, g = (
-            np.asarray(_check.real(f"start[{k}]", x, _check.namespace(x)), np.float64)
-            for k, x in enumerate(start)
-        )
+        f, g = (_check.numpy_array(f"start[{k}]", x) for k, x in enumerate(start))
     else:
         raise TypeError(
             "`start` must be a Transport, or a pair (f, g) of potentials, got "

@@ -81,7 +81,7 @@ def wasserstein(
         )
     distance = read_metric(metric)
     if callable(metric):
-        x, y = (_check.real(name, given, np) for name, given in (("x", x), ("y", y)))
+        x, y = (_check.numpy_array(name, given) for name, given in (("x", x), ("y", y)))
         return _root(solve_points(x, y, a, b, _to_the(p, distance)), x, y, p, distance)
     x, y = _check.numpy_array("x", x), _check.numpy_array("y", y)
     # A power of two, so that powers of distances stay within float64 and no digit is lost.

@@ -222,3 +222,22 @@ def test_arrays_where_a_name_is_due():
         emd.solve_grid(M, M, names)
     with pytest.raises(ValueError, match="`solver` must be one of"):
         emd.solve(A, B, M, "cvxpy", solver=names)
+
+
+def test_every_array_comes_from_numpy():
+    torch = pytest.importorskip("torch")
+    f, g = torch.zeros(2), torch.zeros(3)
+    plan = np.outer(A, B)
+    match = r"`{}` must be a NumPy array .* got torch: convert it first"
+    with pytest.raises(TypeError, match=match.format("f")):
+        emd.certify(A, B, M, plan, f, g, method="")
+    with pytest.raises(TypeError, match=match.format("plan")):
+        emd.certify(A, B, M, torch.tensor(plan), A, B, method="")
+    with pytest.raises(TypeError, match=match.format("f")):
+        emd.c_transform(M, f)
+    with pytest.raises(TypeError, match=match.format(r"start\[0\]")):
+        emd.solve(A, B, M, start=(f, g))
+    with pytest.raises(TypeError, match=match.format("spacing")):
+        emd.solve_grid(M, M, spacing=f + 1)
+    with pytest.raises(TypeError, match=match.format("x")):
+        emd.wasserstein(torch.zeros(2, 2), np.zeros((2, 2)), metric=lambda x, y: abs(x @ y.T))

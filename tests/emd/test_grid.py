@@ -272,6 +272,7 @@ def test_records_are_pickled(rng):
         ((1.0, 1.0), ValueError, "at least one cell"),
         ((None, None), ValueError, "None for both"),
         ((["x"], [1.0]), TypeError, "real numbers"),
+        (([[1.0, 0.0]], [[0.0, 1.0]], "cityblock", 1e308), ValueError, "must be below 2..1000"),
         (([1.0], [1.0], "euclidean"), ValueError, "must be one of 'cityblock', 'chebyshev'"),
         (([1.0], [1.0], "cityblock", 0.0), ValueError, "positive and finite"),
         (([1.0], [1.0], "cityblock", np.inf), ValueError, "positive and finite"),
