@@ -70,6 +70,10 @@ def metric(given: Any, gradient: Between | None = None) -> Metric:
     TypeError
         If `given` is none of the three.
     """
+    if gradient is not None and not callable(gradient):
+        raise TypeError(
+            f"`metric_gradient` must be a function of points, k of them twice, got {gradient!r}"
+        )
     if callable(given):
         all_pairs = _checked(given)
         name = getattr(given, "__name__", type(given).__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -141,21 +140,29 @@ class Potential:
             )
         others = self._others(x)
         columns, minima = self._minima(others)
-        # Powers of what is far or near may leave float64; a user's function speaks for itself.
-        with nullcontext() if callable(self.metric) else np.errstate(all="ignore"):
-            found = cost_gradient(others, self._sinks[columns])
-        gradient = _check.real("metric_gradient(x, y)", found, np)
-        if gradient.shape != others.shape:
-            raise ValueError(
-                f"`metric_gradient` must return a gradient per pair, shape {others.shape}, "
-                f"got {gradient.shape}"
-            )
-        gradient = np.where(np.isfinite(minima)[:, None], gradient, np.nan)
+        if callable(self.metric):
+            gradient = _of_function(cost_gradient(others, self._sinks[columns]), minima, others)
+        else:
+            gradient = self._of_distance(cost_gradient, others, self._sinks[columns])
         return gradient if self.points.ndim == 2 else gradient[:, 0]
+
+    def _of_distance(self, cost_gradient: Between, x: Matrix, y: Matrix) -> Matrix:
+        """Return the gradients at pairs, those of distances of any size."""
+        exponent = _exponents(np.maximum(np.abs(x).max(axis=1), np.abs(y).max(axis=1)))[:, None]
+        x, y = np.ldexp(x, -exponent), np.ldexp(y, -exponent)
+        # Powers of coordinates that are small beside others may be too small for float64.
+        with np.errstate(all="ignore"):
+            gradient: Matrix = cost_gradient(x, y)
+            return np.ldexp(gradient, exponent) if self._degree == 2 else gradient
 
     @cached_property
     def _cost(self) -> Metric:
         return metric(self.metric, self.metric_gradient)
+
+    @property
+    def _degree(self) -> int:
+        """The power of a factor of all coordinates that multiplies the costs of a known metric."""
+        return 2 if self._cost.name == "sqeuclidean" else 1
 
     @property
     def _sinks(self) -> Matrix:
@@ -178,7 +185,9 @@ class Potential:
 
         def piece(start: int, stop: int) -> None:
             for rows in tiles(start, stop, len(self.values)):
-                value = self._cost.all_pairs(x[rows], self._sinks) - self.values
+                value = self._cost.all_pairs(x[rows], self._sinks)
+                with np.errstate(over="ignore"):
+                    value = value - self.values
                 columns[rows] = np.argmin(value, axis=1)
                 minima[rows] = np.take_along_axis(value, columns[rows, None], axis=1)[:, 0]
 
@@ -186,7 +195,42 @@ class Potential:
             in_pieces(piece, len(x), len(self.values))
         else:
             piece(0, len(x))
+        if not callable(self.metric):
+            for row in np.flatnonzero(np.isinf(minima)):
+                columns[row], minima[row] = self._far(x[row : row + 1])
         return columns, minima
+
+    def _far(self, x: Matrix) -> tuple[int, float]:
+        """Return where the minimum for a point is attained, and it, if costs leave float64."""
+        exponent = int(_exponents(max(np.abs(x).max(), np.abs(self._sinks).max())))
+        sinks, of_cost = np.ldexp(self._sinks, -exponent), exponent * self._degree
+        values = np.ldexp(self.values, -of_cost)
+        value = self._cost.all_pairs(np.ldexp(x, -exponent), sinks)[0] - values
+        column = int(np.argmin(value))
+        with np.errstate(over="ignore"):
+            return column, float(np.ldexp(value[column], of_cost))
+
+
+def _of_function(found: Any, minima: Vector, x: Matrix) -> Matrix:
+    """Return the gradients that a user's function gave, nan where every pair is forbidden."""
+    gradient = _check.real("metric_gradient(x, y)", found, np)
+    if gradient.shape != x.shape:
+        raise ValueError(
+            f"`metric_gradient` must return a gradient per pair, shape {x.shape}, "
+            f"got {gradient.shape}"
+        )
+    allowed = np.isfinite(minima)
+    for row in np.flatnonzero(allowed & np.isnan(gradient).any(axis=1))[:1]:
+        raise ValueError(
+            f"`metric_gradient` must return numbers where the cost is finite, got {gradient[row]} "
+            f"at x[{row}] = {x[row]}"
+        )
+    return np.where(allowed[:, None], gradient, np.nan)
+
+
+def _exponents(size: Any) -> Any:
+    """Return powers of two that take numbers below 1, so that no difference or square overflows."""
+    return np.frexp(size)[1]
 
 
 def _read(name: str, x: Any) -> Any:

@@ -106,7 +106,40 @@ def test_far_and_near(metric, size):
 def test_beyond_the_range_of_floats(metric):
     f = emd.Potential([[1e308, 1e308]], [0.0], metric)
     assert_array_equal(f([[-1e308, -1e308], [1e308, 1e308]]), [np.inf, 0.0])
-    assert f.gradient([[-1e308, -1e308]]).shape == (1, 2)
+    # 2 (x − y) is beyond float64; the norm's is (−1, −1)/‖(1, 1)‖ to the power p − 1.
+    norm = {"euclidean": -(2**-0.5), "sqeuclidean": -np.inf, 3: -(2 ** (-2 / 3))}[metric]
+    assert_allclose(f.gradient([[-1e308, -1e308]]), [[norm, norm]], rtol=1e-15)
+
+
+def test_the_nearest_of_points_whose_costs_leave_float64():
+    f = emd.Potential([[0.0, 0.0], [3e200, 0.0], [5e200, 0.0]], np.zeros(3), "sqeuclidean")
+    far = [[4.5e200, 0.0], [1e200, 1e200], [3e200, 1e-20]]
+    assert_array_equal(f.minimiser(far), [2, 0, 1])
+    assert_array_equal(f(far), [np.inf, np.inf, 1e-40])
+    # 4.5e200 − 5e200 cancels: its factors are rounded by up to 2⁻⁵³ each, of ten times its size.
+    assert_allclose(f.gradient(far), [[-1e200, 0.0], [2e200, 2e200], [0.0, 2e-20]], rtol=1e-14)
+    # 2e308·∛2 − 1e308 is a float64 again.
+    f = emd.Potential([[-1e308, -1e308]], [1e308], 3)
+    assert_allclose(f([[1e308, 1e308]]) / 1e308, 2 * 2 ** (1 / 3) - 1, rtol=1e-15)
+
+
+@pytest.mark.parametrize("p", [1.5, 2, 30])
+def test_gradients_at_points_of_any_size(p):
+    x = np.array([[3.0, 4.0], [1.0, -1.0], [0.0, 2.0]])
+    expected = np.sign(x) * (np.abs(x) / np.sum(np.abs(x) ** p, axis=1)[:, None] ** (1 / p)) ** (
+        p - 1
+    )
+    for size in (1e-300, 1e-30, 1.0, 1e30, 1e300):
+        found = emd.Potential([[0.0, 0.0]], [0.0], p).gradient(size * x)
+        assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_gradients_of_functions_are_checked():
+    with pytest.raises(TypeError, match="`metric_gradient` must be a function of points"):
+        emd.Potential([[0.0]], [0.0], cost, 3)
+    f = emd.Potential([[0.0, 0.0]], [0.0], cost, lambda x, y: x * np.nan)
+    with pytest.raises(ValueError, match=r"numbers where the cost is finite, got .* at x\[1\]"):
+        f.gradient([[3.0, 0.0], [1.0, 2.0]])  # the first is forbidden
 
 
 @pytest.mark.parametrize("metric", ["euclidean", 3, cost])
