@@ -66,6 +66,7 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
                 f"where {_text(optimum.value)} is possible",
             )
     rounding = 4 * _ULP * potentials + _TINY * (1 + problem.largest)
+    rounding += problem.inexact * problem.largest
     _require(
         found.violation <= Fraction(t.dual_residual) * problem.largest * (1 + _ULP) + rounding,
         f"dual residual {t.dual_residual!r}, potentials exceed a cost by "

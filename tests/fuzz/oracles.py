@@ -177,6 +177,8 @@ class Problem:
         self.M: Costs = exact(M)
         self.mass = sum(self.a)
         self.unbalance = abs(self.mass - sum(given))
+        # By how much costs in float64 differ from these where they are computed, relative.
+        self.inexact = Fraction(0)
         scale = self.mass / sum(given)
         self.b = given if scale == 1 else [mass * scale for mass in given]
 
