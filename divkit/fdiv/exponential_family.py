@@ -19,10 +19,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from divkit._forks import loading
 from divkit.fdiv.catalogue.alpha import alpha as alpha_divergence
 from divkit.fdiv.divergence import Divergence
 from divkit.fdiv.elementary import kl_term
+from divkit.fdiv.log_gamma import (
+    LARGE,
+    SMALLER,
+    large_log_gamma_bregman,
+    large_log_gamma_gap,
+    log_gamma_bregman,
+    log_gamma_gap,
+)
+from divkit.fdiv.log_gaps import (
+    excess_over_log,
+    gap_of_ratio,
+    log_mean,
+    log_mean_gap,
+    log_ratio,
+    x_minus_log1p,
+)
 
 if TYPE_CHECKING:
     from divkit.fdiv.transforms import Transform
@@ -115,95 +130,6 @@ def _expm1(x: float) -> float:
     return math.expm1(x) if x < 709 else INF
 
 
-def x_minus_log1p(x: Any) -> Any:
-    """Return x − log(1+x) ≥ 0."""
-    return kl_term(1.0, 1 + x, -x, np)
-
-
-def log_mean_gap(a: float, p: float, q: float, difference: float) -> float:
-    """Return log(α p + (1−α) q) − α log p − (1−α) log q, for `difference` = p − q.
-
-    −inf where the mean is not positive.
-    """
-    return gap_of_ratio(a, difference / q, log_ratio(p, q, difference))
-
-
-def gap_of_ratio(a: float, e: float, log_u: float) -> float:
-    """Return log(1 + α e) − α log u for u = 1 + e, where u may be beyond a double."""
-    if a * e <= -1:
-        return -INF
-    if abs(e) < 0.5:
-        return float(a * x_minus_log1p(e) - x_minus_log1p(a * e))
-    return _log_mean(a, e, log_u) - a * log_u
-
-
-def _log_mean(a: float, e: float, log_u: float) -> float:
-    """Return log(1 + α e), −inf where that is not positive."""
-    if a * e <= -1:
-        return -INF
-    if e < INF or a == 0:
-        return math.log1p(a * e)
-    return float(np.logaddexp(0.0, math.log(a) + log_u))
-
-
-def log_ratio(p: float, q: float, difference: float) -> float:
-    """Return log(p/q)."""
-    if abs(difference) < 0.5 * q:
-        return math.log1p(difference / q)
-    ratio = p / q
-    return math.log(ratio) if 1e-300 < ratio < 1e300 else math.log(p) - math.log(q)
-
-
-def excess_over_log(u: float, e: float, log_u: float) -> float:
-    """Return u − 1 − log u for e = u − 1."""
-    return float(kl_term(1.0, u, -e, np)) if 1e-3 < u < 1e3 else e - log_u
-
-
-def log_gamma_gap(a: float, p: float, q: float, step: float) -> float:
-    """Return α lgΓ(p) + (1−α) lgΓ(q) − lgΓ(α p + (1−α) q) for step = p − q; −inf beyond."""
-    m = q + a * step
-    if m <= 0:
-        return -INF
-    if q >= 1:
-        return a * log_gamma_bregman(q, p, step) - log_gamma_bregman(q, m, a * step)
-    # lgΓ(x) = lgΓ(1+x) − log x, which takes the pole out.
-    rest = a * log_gamma_bregman(1 + q, 1 + p, step) - log_gamma_bregman(1 + q, 1 + m, a * step)
-    return log_mean_gap(a, p, q, step) + rest
-
-
-def log_gamma_bregman(p: float, q: float, step: float) -> float:
-    """Return lgΓ(q) − lgΓ(p) − ψ(p) step ≥ 0 for step = q − p."""
-    with loading:
-        from scipy.special import digamma, gammaln, zeta
-
-    if p < 1:
-        u = q / p
-        rest = log_gamma_bregman(1 + p, 1 + q, step)
-        return excess_over_log(u, step / p, log_ratio(q, p, step)) + rest
-    if abs(step) > 0.25 * p:
-        if min(p, q) > _STIRLING:  # lgΓ(x) is (x − ½) log x − x, and a constant
-            log_u = log_ratio(q, p, step)
-            return p * _kl_term(q / p, log_u) + 0.5 * (step / p - log_u)
-        return float(gammaln(q) - gammaln(p) - digamma(p) * step)
-    # Σ_{n≥2} ζ(n, p) (−step)ⁿ / n, with the Hurwitz zeta function.
-    n = np.arange(2.0, 30.0)
-    # ζ(n, p) pⁿ; by Euler–Maclaurin where pⁿ could overflow.
-    few = p < 1e4
-    coefficients = 1 + zeta(n, p + 1) * p**n if few else p / (n - 1) + 0.5 + n / (12 * p)
-    return math.fsum(coefficients * (-step / p) ** n / n)
-
-
-_STIRLING = 1e10  # beyond it 1/x is a rounding error of lgΓ(x)
-_LARGE, _SMALLER = 1e290, 2.0**-64  # shapes beyond, where terms overflow, are made smaller
-
-
-def _kl_term(u: float, log_u: float) -> float:
-    """Return u log u − u + 1, 1 at 0."""
-    if 1e-3 < u < 1e3:
-        return float(kl_term(u, 1.0, u - 1, np))
-    return u * (log_u - 1) + 1 if u > 0 else 1.0
-
-
 # --- the families ---
 
 
@@ -218,7 +144,7 @@ def _gaussian_exponent(a: float, p: Any, q: Any) -> float:
     gaps = [gap_of_ratio(a, e, log_u) for e, log_u in pairs]
     square = white.shift**2 / scale
     # Where a square or a ratio is beyond a double, by logarithms.
-    log_scale = white.log_ratio + [_log_mean(a, e, log_u) for e, log_u in pairs]
+    log_scale = white.log_ratio + [log_mean(a, e, log_u) for e, log_u in pairs]
     logs = 2 * white.log_shift - log_scale
     ordinary = (square > 1e-290) & (square < INF) & (scale < INF) & (white.ratio > 0)
     quadratic = float(np.sum(np.where(ordinary, square, np.exp(logs))))
@@ -356,37 +282,32 @@ def _geometric_kl(p: float, q: float) -> float:
 
 def _gamma_exponent(a: float, p: Any, q: Any) -> float:
     (k, b), (j, c) = p, q
-    if max(k, j) > _LARGE:  # there it is of degree 1 in the shapes
-        smaller = ((k * _SMALLER, b), (j * _SMALLER, c))
-        return _gamma_exponent(a, *smaller) / _SMALLER
     shape = j + a * (k - j)
     rates = log_mean_gap(a, b, c, b - c)
     if shape <= 0 or rates == -INF:
         return -INF
-    cross = a * (1 - a) * (k - j) * log_ratio(c, b, c - b)
-    return _total([log_gamma_gap(a, k, j, k - j), shape * rates, cross])
+    log_u = log_ratio(c, b, c - b)
+    if max(k, j) > LARGE:
+        k, j = k * SMALLER, j * SMALLER
+        shapes, shape, size = large_log_gamma_gap(a, k, j), j + a * (k - j), SMALLER
+    else:
+        shapes, size = log_gamma_gap(a, k, j, k - j), 1.0
+    return _total([shapes, shape * rates, a * (1 - a) * (k - j) * log_u]) / size
 
 
 def _gamma_kl(p: Any, q: Any) -> float:
     (k, b), (j, c) = p, q
     log_u = log_ratio(c, b, c - b)
-    size = 1.0
-    if max(k, j) > _LARGE:
-        from scipy.special import digamma
-
-        size = _SMALLER
-        if min(k, j) > _STIRLING:
-            shapes = _poisson_kl(j * size, k * size)
-        else:
-            shapes = j * size * (math.log(j) - 1 - digamma(k)) if j > k else k * size
+    if max(k, j) > LARGE:
+        k, j, size = k * SMALLER, j * SMALLER, SMALLER
+        shapes = large_log_gamma_bregman(k, j)
     else:
-        shapes = log_gamma_bregman(k, j, j - k)
-    k, j = k * size, j * size
+        shapes, size = log_gamma_bregman(k, j, j - k), 1.0
     if c / b < 1e3:
         rates = k * excess_over_log(c / b, (c - b) / b, log_u)
     else:
         rates = _product_over(k, c, b) - k * (1 + log_u)
-    return _total([float(shapes), rates, (k - j) * log_u]) / size
+    return _total([shapes, rates, (k - j) * log_u]) / size
 
 
 def _product_over(x: float, y: float, z: float) -> float:
@@ -397,17 +318,40 @@ def _product_over(x: float, y: float, z: float) -> float:
 
 
 def _dirichlet_exponent(a: float, p: Any, q: Any) -> float:
-    gaps = [log_gamma_gap(a, x, y, x - y) for x, y in zip(p, q, strict=True)]
-    if -INF in gaps:
-        return -INF
-    step = math.fsum([*p, *(-y for y in q)])
-    return _total([*gaps, -log_gamma_gap(a, math.fsum(p), math.fsum(q), step)])
+    if max(*p, *q) > LARGE:
+        pairs, size = [(x * SMALLER, y * SMALLER) for x, y in zip(p, q, strict=True)], SMALLER
+        gaps = [
+            large_log_gamma_gap(a, *small)
+            if max(x, y) > LARGE
+            else SMALLER * log_gamma_gap(a, x, y, x - y)
+            for x, y, small in zip(p, q, pairs, strict=True)
+        ]
+        sums = [math.fsum(side) for side in zip(*pairs, strict=True)]
+        of_sums = large_log_gamma_gap(a, *sums)
+    else:
+        size = 1.0
+        gaps = [log_gamma_gap(a, x, y, x - y) for x, y in zip(p, q, strict=True)]
+        step = math.fsum([*p, *(-y for y in q)])
+        of_sums = log_gamma_gap(a, math.fsum(p), math.fsum(q), step)
+    return -INF if -INF in gaps else _total([*gaps, -of_sums]) / size
 
 
 def _dirichlet_kl(p: Any, q: Any) -> float:
-    parts = [log_gamma_bregman(x, y, y - x) for x, y in zip(p, q, strict=True)]
-    step = math.fsum([*q, *(-x for x in p)])
-    return _total([*parts, -log_gamma_bregman(math.fsum(p), math.fsum(q), step)])
+    if max(*p, *q) > LARGE:
+        pairs, size = [(x * SMALLER, y * SMALLER) for x, y in zip(p, q, strict=True)], SMALLER
+        parts = [
+            large_log_gamma_bregman(*small)
+            if max(x, y) > LARGE
+            else SMALLER * log_gamma_bregman(x, y, y - x)
+            for x, y, small in zip(p, q, pairs, strict=True)
+        ]
+        of_sums = large_log_gamma_bregman(*(math.fsum(side) for side in zip(*pairs, strict=True)))
+    else:
+        size = 1.0
+        parts = [log_gamma_bregman(x, y, y - x) for x, y in zip(p, q, strict=True)]
+        step = math.fsum([*q, *(-x for x in p)])
+        of_sums = log_gamma_bregman(math.fsum(p), math.fsum(q), step)
+    return _total([*parts, -of_sums]) / size
 
 
 def _total(terms: list[float]) -> float:

@@ -392,3 +392,35 @@ def test_parameters_of_any_size(law, p, q, exponent):
 def test_parameters_that_cannot_be_told_apart_are_refused():
     with pytest.raises(ValueError, match="sizes"):
         closed_form.beta(fdiv.bhattacharyya, 1e300, 1.0, 2e300, 1.0)
+    with pytest.raises(ValueError, match=r"got terms of size \d"):
+        closed_form.beta(fdiv.squared_hellinger, 1.0, 1.0, 1.0, 1e308)
+
+
+def test_log_gamma_beyond_the_doubles():
+    # log B(1, b) + (b−1)(ψ(2) − ψ(1)) = −log b + b − 1
+    assert closed_form.beta(fdiv.kl, 1.0, 1.0, 1.0, 1e308) == pytest.approx(1e308, rel=1e-12)
+    # log B is of degree 1 there: log B(0, b) − log B(b, b) + b (ψ(b) − ψ(2b)) = b log 2
+    found = closed_form.beta(fdiv.kl, 1e308, 1e308, 1.0, 1e308)
+    assert found == pytest.approx(math.log(2) * 1e308, rel=1e-12)
+    found = closed_form.beta(fdiv.bhattacharyya, 1e308, 1e308, 1.0, 1e308)
+    with mp.workdps(30):
+
+        def log_beta(a, b):
+            def h(x):
+                return x * mp.log(x) if x else mp.mpf(0)
+
+            return h(a) + h(b) - h(a + b)
+
+        one, half = mp.mpf(1), mp.mpf(0.5)
+        exact = (log_beta(one, one) + log_beta(mp.mpf(0), one)) / 2 - log_beta(half, one)
+    assert found == pytest.approx(float(exact) * 1e308, rel=1e-12)
+    assert closed_form.beta(fdiv.squared_hellinger, 1e308, 1e308, 1.0, 1e308) == 2
+    # ∫ of the log-ratio under k = 1: lgΓ(j) − (j−1) ψ(1) − … ≈ j (log j − 1 + γ)
+    j = 1e305
+    exact = j * (math.log(j) - 1 + 0.5772156649015329)
+    assert closed_form.gamma(fdiv.kl, 1.0, 1.0, j, 1.0) == pytest.approx(exact, rel=1e-12)
+    # Γ(x) = 1/x at the smallest of numbers, where log Γ is −log x
+    tiny = 5e-324
+    found = closed_form.gamma(fdiv.bhattacharyya, 1.0, 1.0, tiny, 1.0)
+    exact = -math.log(tiny) / 2 - math.log(math.pi) / 2
+    assert found == pytest.approx(exact, rel=1e-13)
