@@ -38,3 +38,4 @@ from divkit._check.numbers import not_nan as not_nan
 from divkit._check.numbers import numpy_array as numpy_array
 from divkit._check.numbers import one_of as one_of
 from divkit._check.numbers import real as real
+from divkit._check.numbers import real_number as real_number

@@ -41,6 +41,16 @@ def real(name: str, x: Array, xp: Any, like: Array = None) -> Array:
     return x if x.dtype == wide else xp.astype(x, wide)
 
 
+def real_number(name: str, x: Any) -> float:
+    """Return a real number as a float, an infinity where it is too large for one.
+
+    Raises TypeError if `x` is anything else.
+    """
+    if isinstance(x, bool) or not isinstance(x, (int, float, np.integer, np.floating)):
+        raise TypeError(f"`{name}` must be a real number, got {x!r}")
+    return as_float(x)
+
+
 def as_float(x: Any) -> float:
     """Return a real number as a float, an infinity where it is too large for one."""
     try:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from divkit import _check
 from divkit._check import Array
 from divkit.fdiv.derivation import derive
 from divkit.fdiv.derivation.derive import INF, Limits
@@ -153,9 +154,7 @@ def symmetrized(D: Divergence) -> Divergence:
 
 def skewed(D: Divergence, pi: float) -> Divergence:
     """Return D(P ‖ (1−π)P + πQ): generator m f(u/m), m = (1−π)u + π."""
-    if isinstance(pi, bool) or not isinstance(pi, (int, float, np.number)):
-        raise TypeError(f"`pi` must be a real number, got {pi!r}")
-    pi = float(pi)
+    pi = _check.real_number("pi", pi)
     if not 0 < pi <= 1:
         raise ValueError(f"`pi` must lie in (0, 1], got {pi!r}: it is the weight of Q")
     if pi == 1:
@@ -312,14 +311,15 @@ def _with(D: Divergence, **formulas: Any) -> Divergence:
 
 
 def _positive(D: Divergence, c: Any) -> float:
-    if isinstance(c, bool) or not isinstance(c, (int, float, np.number)):
+    if isinstance(c, bool) or not isinstance(c, (int, float, np.integer, np.floating)):
         raise TypeError(f"{D} can be multiplied and divided by a number only, got {c!r}")
-    if not 0 < c < math.inf:
+    factor: float = _check.as_float(c)
+    if not 0 < factor < math.inf:
         raise ValueError(
             f"{D} can be multiplied and divided by a positive finite number only, got {c!r}: "
             "otherwise its generator is not convex"
         )
-    return float(c)
+    return factor
 
 
 def _factor(text: str) -> str:

@@ -65,8 +65,8 @@ def pairwise(
     rows = _Rows("P", P, normalize)
     columns = rows if alone else _Rows("Q", Q, normalize)
     _check.broadcastable(("P", rows.x[:1]), ("Q", columns.x[:1]))
-    if not (len(rows.x) and len(columns.x)):
-        return np.empty((len(rows.x), len(columns.x)))
+    if not (np.isfinite(rows.mass).all() and np.isfinite(columns.mass).all()):
+        return _by_arrays(D, rows.x, columns.x, normalize)
     for side, other in ((rows, columns), (columns, rows)):
         side.odd |= side.least_share * other.mass.min() < 1e-290
     if not normalize:
@@ -81,12 +81,16 @@ def pairwise(
 
         out = pair_loop.evaluate(D, rows.parts, columns.parts, half)
     if out is None:
-        out = _by_arrays(D, rows.x, columns.x)
+        out = _by_arrays(D, rows.x, columns.x, True)
     else:
         for i in np.flatnonzero(rows.odd):
             out[i] = D(rows.x[i], columns.x, normalize=True)
         for j in np.flatnonzero(columns.odd):
             out[:, j] = D(rows.x, columns.x[j], normalize=True)
+        # Perhaps only on the way.
+        for i, j in np.argwhere(np.isinf(out) & rows.full[:, None] & columns.full):
+            if j >= i or not half:
+                out[i, j] = D(rows.x[i], columns.x[j], normalize=True)
     if half:
         below = np.tril_indices(len(out), -1)
         out[below] = out.T[below]
@@ -106,7 +110,9 @@ class _Rows:
         x = _check.atoms_last(name, x, -1, np)
         _check.nonnegative(name, x, np)
         self.x = np.ascontiguousarray(x)
-        self.mass, self.rest = exact_sum(self.x, np)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mass, self.rest = exact_sum(self.x, np)
+            self.mass = np.where(np.isfinite(self.mass), self.mass, np.inf)
         _check.positive_mass(name, self.mass, np)
         if _check.is_integer(given) and not normalize:
             _check.unit_mass(name, self.mass, np)
@@ -122,7 +128,7 @@ class _Rows:
         return self.x, self.mass, self.rest, self.full
 
 
-def _by_arrays(D: Divergence, P: Matrix, Q: Matrix) -> Matrix:
+def _by_arrays(D: Divergence, P: Matrix, Q: Matrix, normalize: bool) -> Matrix:
     step = max(1, _SMALL // Q.size)
-    parts = [D(P[i : i + step, None], Q, normalize=True) for i in range(0, len(P), step)]
+    parts = [D(P[i : i + step, None], Q, normalize=normalize) for i in range(0, len(P), step)]
     return np.concatenate(parts)

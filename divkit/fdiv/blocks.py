@@ -139,4 +139,4 @@ def _block(p: Array, q: Array, p_mass: Array, q_mass: Array, function: Any, resu
     p_pair, q_pair = (p_mass.real, p_mass.imag), (q_mass.real, q_mass.imag)
     with np.errstate(all="ignore"):
         scaled, difference = equal_masses(p, q, quotient(p_pair, q_pair), np)
-        return function(Pair(p, scaled, q, difference, p_mass.real, -1, result, np))
+        return function(Pair(p, scaled, q, difference, p_mass.real, False, None, -1, result, np))

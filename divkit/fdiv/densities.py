@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from divkit import _check
 from divkit._check import Array
 from divkit.fdiv.catalogue.kl import kl
 from divkit.fdiv.divergence import Divergence
+from divkit.fdiv.log_integrand import log_of_unit
 from divkit.fdiv.quadrature import Estimate, integrate
 
 Vector = NDArray[np.float64]
@@ -110,6 +110,9 @@ def from_densities(
     0.111421482
     """
     box = _box(support)
+    rtol = _check.real_number("rtol", rtol)
+    if not 0 <= rtol < INF:
+        raise ValueError(f"`rtol` must be finite and at least 0, got {rtol!r}")
     logs = _evaluated("logp", logp, box), _evaluated("logq", logq, box)
     cuts = _cuts(box, points, logs)
 
@@ -130,7 +133,8 @@ def from_densities(
         lp, lq = lp - shift[0], lq - shift[1]
         h = _integrand(D, lp, lq)
         # What a rounding of the logarithms would change: little for smooth f, more at a kink.
-        with np.errstate(invalid="ignore"):  # inf − inf, which does not converge anyway
+        # inf − inf, which does not converge anyway
+        with np.errstate(over="ignore", invalid="ignore"):
             noise = np.abs(_integrand(D, lp + off_p, lq) - h)
             noise += np.abs(_integrand(D, lp, lq + off_q) - h)
         return h, noise
@@ -145,7 +149,7 @@ def from_densities(
 def _with_rounding(log: LogDensity, x: Vector) -> tuple[Vector, Vector]:
     """Return log(x), and by how much rounding, its own and that of x, may move it."""
     values = log(x)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         step = np.abs(log(np.nextafter(x, INF)) - values) + 2.2e-16 * (1 + np.abs(values))
     return values, np.where(np.isfinite(step), np.minimum(step, 1.0), 0.0)
 
@@ -160,11 +164,8 @@ def _integrand(D: Divergence, lp: Vector, lq: Vector) -> Vector:
     ratio = np.where(both, lp, 0.0) - np.where(both, lq, 0.0)
     top = np.maximum(lp, lq)
     with np.errstate(all="ignore"):
-        log_h = np.log(_unit_integrand(D, ratio))
-        for far in (_tail(D, 1.0), _tail(D, -1.0)):
-            log_h = np.where(far.sign * ratio > far.start, far(np.abs(ratio)), log_h)
         # In this order, as the density underflows in tails where h is large.
-        value = np.where(both, np.exp(top + log_h), 0.0)
+        value = np.where(both, np.exp(top + log_of_unit(D, ratio)), 0.0)
     for alone, limit in (
         ((lp == -INF) & (lq > -INF), D.at_zero - D.at_one + D.derivative_at_one),
         ((lp > -INF) & (lq == -INF), D.slope - D.derivative_at_one),
@@ -174,47 +175,6 @@ def _integrand(D: Divergence, lp: Vector, lq: Vector) -> Vector:
                 raise _InfiniteAtNodeError
             value = np.where(alone, limit * np.exp(top), value)
     return value
-
-
-def _unit_integrand(D: Divergence, ratio: Vector) -> Vector:
-    """Return h with the larger of p and q 1, given log(p/q): h is homogeneous of degree 1."""
-    smaller = np.exp(-np.abs(ratio))
-    p, q = np.where(ratio > 0, 1.0, smaller), np.where(ratio > 0, smaller, 1.0)
-    difference = -np.sign(ratio) * np.expm1(-np.abs(ratio))
-    h: Vector = D.formulas.integrand(p, q, difference, np)
-    return h
-
-
-@dataclass(frozen=True)
-class _Tail:
-    """log h where p/q leaves the doubles: h is linear or exponential in |log p/q| there."""
-
-    sign: float
-    start: float
-    at_start: float
-    growth: float  # of h or of log h, by 1
-    exponential: bool
-
-    def __call__(self, size: Vector) -> Vector:
-        beyond = size - self.start
-        height = self.at_start + (0.0 if self.exponential else self.growth * beyond)
-        log_h: Vector = np.log(height) + (self.growth * beyond if self.exponential else 0.0)
-        return log_h
-
-
-@functools.lru_cache(maxsize=256)
-def _tail(D: Divergence, sign: float) -> _Tail:
-    for start in (600.0, 300.0, 150.0, 75.0, 37.5):
-        places = start * np.array([0.5, 0.75, 1.0])
-        a, b, c = (float(h) for h in _unit_integrand(D, sign * places))
-        if 0 < c < INF:
-            break
-    else:
-        return _Tail(sign, INF, 1.0, 0.0, False)
-    step = start / 4
-    if abs(c - 2 * b + a) <= 1e-6 * c:
-        return _Tail(sign, start, c, (c - b) / step, False)
-    return _Tail(sign, start, c, math.log(c / b) / step, True)
 
 
 def _converged(found: Estimate, what: str, support: Sequence[Any]) -> Estimate:
@@ -284,7 +244,12 @@ def _cuts(
 ) -> list[Vector]:
     """Return where to cut each axis: at given points, and around peaks where there is one axis."""
     given = _check.real("points", points, np)
-    given = given.reshape(len(given), -1 if len(given) else len(box))
+    if given.ndim not in (1, 2):
+        raise ValueError(
+            f"`points` must be a sequence of points, shape (n,) or (n, {len(box)}), got shape "
+            f"{given.shape}"
+        )
+    given = given.reshape(len(given), -1 if given.size else len(box))
     _check.finite("points", given, np)
     if given.shape[1] != len(box):
         raise ValueError(

@@ -32,10 +32,15 @@ def evaluate(
         return blocks.evaluate(D, p, q, axis=axis, keepdims=keepdims, normalize=normalize)
     both = pair(p, q, axis, normalize, _check.namespace(p, q))
     with _check.quiet(both.xp):
-        common, infinite = integral(D, both)
+        others = both if both.tiny is None else _without(both, both.tiny.where)
+        common, infinite = integral(D, others)
         if both.xp is np and np.any((common < scalar.SMALLEST) & (infinite == 0)):
-            common = _without_underflow(D, both, common)
+            common = _without_underflow(D, others, common)
+        if both.xp is np and np.any(common == math.inf):
+            common = _without_overflow(D, others)
         value = common / both.mass + D.at_one + infinite
+        if both.tiny is not None:
+            value = value + both.tiny.value(D)
         if both.xp is np and _is_near_maximum(D, value):
             value = np.where(value > 0.1 * D.at_one, _below_maximum(D, both), value)
     return _finished(value, both, keepdims)
@@ -58,6 +63,14 @@ def _below_maximum(D: Divergence, both: Pair) -> Array:
     return np.sum(np.where(shared, terms, 0.0), axis=-1) / both.mass
 
 
+def _without(both: Pair, where: Array) -> Pair:
+    """Return the pair without some of its atoms, its mass as it was."""
+    p, q, q_own, difference = (
+        np.where(where, 0.0, x) for x in (both.p, both.q, both.q_own, both.difference)
+    )
+    return replace(both, p=p, q=q, q_own=q_own, difference=difference, full=False)
+
+
 def _without_underflow(D: Divergence, both: Pair, common: Array) -> Array:
     """Return Σ h of so small differences that halves of them are lost, from larger masses."""
     large = 2.0**512
@@ -69,6 +82,20 @@ def _without_underflow(D: Divergence, both: Pair, common: Array) -> Array:
         difference=both.difference * large,
     )
     return np.where(common < scalar.SMALLEST, integral(D, larger)[0] / large, common)
+
+
+def _without_overflow(D: Divergence, both: Pair) -> Array:
+    """Return Σ h, with the terms of which f(p/q) overflows from their logarithms."""
+    from divkit.fdiv.log_integrand import log_of_unit
+
+    p, q = np.broadcast_arrays(both.p, both.q)
+    h = np.where((p > 0) & (q > 0), D.formulas.integrand(p, q, both.difference, np), 0.0)
+    lost = np.isinf(h)
+    p, q = p[lost], q[lost]
+    h[lost] = np.exp(log_of_unit(D, np.log(p) - np.log(q)) + np.log(np.maximum(p, q)))
+    alone = replace(both, p=np.where(both.q > 0, 0.0, both.p), q=np.where(both.p > 0, 0.0, both.q))
+    alone = replace(alone, q_own=np.where(both.p > 0, 0.0, both.q_own), full=False)
+    return h.sum(axis=-1) + integral(D, alone)[0]
 
 
 def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
@@ -90,6 +117,8 @@ def critic(D: Divergence, both: Pair) -> Array:
         # infinite at an atom where it must not be.
         limits = xp.finfo(p.dtype)
         u = xp.where(inside, p, 1.0) / xp.where(inside, q, 1.0)
+        if both.tiny is not None:
+            u[both.tiny.where] = both.tiny.ratio
         u = xp.clip(u, float(limits.smallest_normal), float(limits.max))
         u = xp.where((p == 0) & (q > 0), 0.0, u)
         u = xp.where((p > 0) & (q == 0), math.inf, u)
@@ -206,9 +235,9 @@ def integral(D: Divergence, both: Pair) -> tuple[Array, Array]:
     Where both are 0 there is no atom: the derivatives are those at p = q.
     """
     xp, p, q, difference = both.xp, both.p, both.q, both.difference
-    inside = (p > 0) & (q > 0)
-    if xp is np and np.all(inside):
+    if both.full:
         return xp.sum(D.formulas.integrand(p, q, difference, xp), axis=-1), 0.0
+    inside = (p > 0) & (q > 0)
     h = D.formulas.integrand(
         xp.where(inside, p, 1.0), xp.where(inside, q, 1.0), xp.where(inside, difference, 0.0), xp
     )

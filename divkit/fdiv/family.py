@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
+from divkit import _check
 from divkit.fdiv.divergence import Divergence
 
 
@@ -30,10 +29,8 @@ class Family:
         """Return the member with these parameters."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        for name, value in bound.arguments.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-                raise TypeError(f"`{name}` must be a real number, got {value!r}")
-        return self._members(*map(float, bound.arguments.values()))
+        given = bound.arguments.items()
+        return self._members(*(_check.real_number(name, value) for name, value in given))
 
     def __repr__(self) -> str:
         return f"<Family {self.__name__}{self._signature}>"  # type: ignore[attr-defined]

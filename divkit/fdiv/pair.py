@@ -11,6 +11,7 @@ import numpy as np
 from divkit import _check
 from divkit._check import Array
 from divkit.fdiv.exact import difference_of_scaled, exact_sum, quotient
+from divkit.fdiv.tiny import SHARE, Tiny, tiny_atoms
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Pair:
     q_own: Array  # as it was before that
     difference: Array  # p − q, to full relative accuracy
     mass: Array
+    full: bool  # all masses are known to be positive
+    tiny: Tiny | None  # atoms of which the above have lost digits
     axis: int  # where the caller has the atoms, counted from the end
     dtype: Any  # of the answer
     xp: Any
@@ -35,20 +38,28 @@ def pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> Pair:
     _check.nonnegative("p", p, xp)
     _check.nonnegative("q", q, xp)
     p, q, position = atoms_last(p, q, axis, xp)
+    as_given = p, q
     (p, p_mass), (q, q_mass) = _with_mass("p", p, xp), _with_mass("q", q, xp)
     if not normalize:
         for name, x, mass in (("p", given[0], p_mass[0]), ("q", given[1], q_mass[0])):
             if _check.is_integer(x):
                 _check.unit_mass(name, mass, xp)
         _check.equal_mass(p_mass[0], q_mass[0], tolerance, xp)
+    full, tiny = False, None
+    if xp is np and p.size and q.size:
+        least = min(x.min() for x in as_given)
+        most = max(p_mass[0].max(), q_mass[0].max())
+        full = bool(least > 0)
+        if least <= SHARE * max(most, 1.0) or most > 1e280:
+            tiny = tiny_atoms(*as_given, most if most < 1e280 else math.inf)
     p, p_mass = _near_one(p, p_mass, xp)
     q, q_mass = _near_one(q, q_mass, xp)
     p, p_mass = _no_smaller(p, p_mass, q_mass, xp)
     # Elsewhere the factor is kept even where it is 1: derivatives go through it.
     if xp is np and np.all((p_mass[0] == q_mass[0]) & (p_mass[1] == q_mass[1])):
-        return Pair(p, q, q, p - q, p_mass[0], position, dtype, xp)
+        return Pair(p, q, q, p - q, p_mass[0], full, tiny, position, dtype, xp)
     scaled, difference = equal_masses(p, q, quotient(p_mass, q_mass), xp)
-    return Pair(p, scaled, q, difference, p_mass[0], position, dtype, xp)
+    return Pair(p, scaled, q, difference, p_mass[0], full, tiny, position, dtype, xp)
 
 
 def atoms_last(p: Array, q: Array, axis: int, xp: Any) -> tuple[Array, Array, int]:
@@ -78,9 +89,13 @@ def equal_masses(p: Array, q: Array, factor: tuple[Array, Array], xp: Any) -> tu
     """
     high, low = factor
     scaled, difference = difference_of_scaled(p, q, (high[..., None], low[..., None]))
-    # A subnormal mass must not vanish by rounding: zero is another thing than small.
-    smallest = 1e-45 if _check.float_bits(q) == 32 else 5e-324
-    return xp.where((q > 0) & (scaled == 0), smallest, scaled), difference
+    return _kept(q, scaled, xp), difference
+
+
+def _kept(x: Array, scaled: Array, xp: Any) -> Array:
+    """Return `scaled`, where a mass of x has not vanished: zero is another thing than small."""
+    smallest = 1e-45 if _check.float_bits(x) == 32 else 5e-324
+    return xp.where((x > 0) & (scaled == 0), smallest, scaled)
 
 
 def _with_mass(name: str, x: Array, xp: Any) -> tuple[Array, tuple[Array, Array]]:
@@ -88,7 +103,7 @@ def _with_mass(name: str, x: Array, xp: Any) -> tuple[Array, tuple[Array, Array]
     with _check.quiet(xp):
         mass = exact_sum(x, xp)
         if not _check.holds(xp.isfinite(mass[0]) & xp.isfinite(mass[1]), xp):
-            x = x * 2.0**-64
+            x = _kept(x, x * 2.0**-64, xp)
             mass = exact_sum(x, xp)
     _check.positive_mass(name, mass[0], xp)
     return x, mass
@@ -112,5 +127,5 @@ def _near_one(x: Array, mass: tuple[Array, Array], xp: Any) -> tuple[Array, tupl
         return x, mass
     # In two steps, as 2¹⁰⁷⁴ is not a double.
     factor = 2.0 ** -xp.floor(xp.log2(mass[0]) / 2)
-    x = x * factor[..., None] * factor[..., None]
+    x = _kept(x, x * factor[..., None] * factor[..., None], xp)
     return x, exact_sum(x, xp)

@@ -52,7 +52,7 @@ def integral(D: Divergence, p: list[float], q: list[float]) -> tuple[float, floa
         excess = math.fsum(terms)
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         return None
-    if excess != excess:
+    if not -INF < excess < INF:  # perhaps only on the way
         return None
     if q_alone:
         excess += (D.at_zero - D.at_one + D.derivative_at_one) * q_alone

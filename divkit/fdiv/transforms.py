@@ -31,8 +31,9 @@ class Transform:
         As in `Divergence`.
     value : (p, q, normalize) -> array
         The value for atoms on the last axis.
-    dual : (p, q, T, xp) -> array
-        The lower bound of normalised p and q by a critic T, atoms on the last axis.
+    dual : (log_p, log_q, T, xp) -> array
+        The lower bound by a critic T, given the logarithms of normalised p and q, atoms on the
+        last axis.
     formula : str
         The definition.
     citation : str
@@ -98,7 +99,7 @@ class Transform:
         dtype = _check.result_dtype(xp, p, q, T)
         x, y, critic = (_last(_check.real("T", a, xp), axis, xp) for a in (p, q, T))
         with np.errstate(all="ignore"):
-            x, y = (_normalised(a, xp) for a in (x, y))
+            x, y = (xp.where(a > 0, _log_share(a, xp), -np.inf) for a in (x, y))
             value = xp.astype(xp.asarray(self.dual(x, y, critic, xp)), dtype)
             # +inf and −inf in one bound: the critic is worth nothing.
             value = xp.where(xp.isnan(value), -np.inf, value)
@@ -149,9 +150,7 @@ def renyi(order: float) -> Transform:
     >>> bool(fdiv.renyi(2).bound(p, q, [0.5, 0.0]) <= fdiv.renyi(2)(p, q))
     True
     """
-    if isinstance(order, bool) or not isinstance(order, (int, float, np.number)):
-        raise TypeError(f"`order` must be a real number, got {order!r}")
-    a = float(order)
+    a = _check.real_number("order", order)
     if not 0 < a < math.inf or a == 1:
         raise ValueError(
             f"`order` must be positive, finite and not 1, got {order!r}: the limit at 1 is fdiv.kl"
@@ -161,8 +160,8 @@ def renyi(order: float) -> Transform:
     def value(p: Array, q: Array, normalize: bool) -> Array:
         return _minus_log_affinity(p, q, a, normalize) / -b
 
-    def dual(p: Array, q: Array, T: Array, xp: Any) -> Array:
-        return a / b * _log_mean(p, b * T, xp) - _log_mean(q, a * T, xp)
+    def dual(log_p: Array, log_q: Array, T: Array, xp: Any) -> Array:
+        return a / b * _log_mean(log_p, b * T, xp) - _log_mean(log_q, a * T, xp)
 
     return Transform(
         name="renyi",
@@ -180,10 +179,10 @@ def _bhattacharyya(p: Array, q: Array, normalize: bool) -> Array:
     return _minus_log_affinity(p, q, 0.5, normalize)
 
 
-def _hoelder(p: Array, q: Array, T: Array, s: Any, xp: Any) -> Array:
+def _hoelder(log_p: Array, log_q: Array, T: Array, s: Any, xp: Any) -> Array:
     """Return −s log E_P e^(−(1−s)T) − (1−s) log E_Q e^(sT) ≤ −log Σ p^s q^(1−s)."""
-    on_p = _log_mean(p, -(1 - s) * T, xp)
-    on_q = _log_mean(q, s * T, xp)
+    on_p = _log_mean(log_p, -(1 - s) * T, xp)
+    on_q = _log_mean(log_q, s * T, xp)
     return -_of_mean(s, on_p) - _of_mean(1 - s, on_q)
 
 
@@ -191,7 +190,7 @@ bhattacharyya = Transform(
     name="bhattacharyya",
     title="Bhattacharyya distance",
     value=_bhattacharyya,
-    dual=lambda p, q, T, xp: _hoelder(p, q, T, 0.5, xp),
+    dual=lambda log_p, log_q, T, xp: _hoelder(log_p, log_q, T, 0.5, xp),
     formula="-log(Σ √(p q))",
     citation="Bhattacharyya (1943); its bound by the Cauchy–Schwarz inequality",
     between=lambda laws: laws.exponent(0.5),
@@ -228,14 +227,14 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     """
     xp = _check.namespace(p, q)
     p, q = _check.real("p", p, xp), _check.real("q", q, xp)
-    p, q = (_normalised(x, xp) for x in (p, q))
     both = (p > 0) & (q > 0)
     given = both | ((p == 0) & (q == 0))
-    p, q = xp.where(both, p, 1.0), xp.where(both, q, 1.0)
+    log_p, log_q = (xp.where(both, _log_share(x, xp), 0.0) for x in (p, q))
+    p, q = (xp.where(both, _normalised(x, xp), 1.0) for x in (p, q))
     # Where p ≈ q the logarithm must not come from a rounded p/q.
     d = (p - q) / q
     close = xp.abs(d) < 0.5
-    r = xp.where(close, xp.log1p(xp.where(close, d, 0.0)), xp.log(p) - xp.log(q))
+    r = xp.where(close, xp.log1p(xp.where(close, d, 0.0)), log_p - log_q)
     small = xp.where(close, r, 0.0)
     excess = expm1_minus(small, xp.expm1(small), xp)
     # Σ (p − q) = 0 is taken off close atoms, so that they do not cancel, and given back where
@@ -248,22 +247,24 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
         s = 0.5 * (low + high)
         # Σ w r with w = p^s q^(1−s)
         near = q * (small * xp.expm1(s[..., None] * small) - excess)
-        far = r * xp.exp(xp.log(q) + s[..., None] * r)
+        far = r * xp.exp(log_q + s[..., None] * r)
         terms = xp.where(both, xp.where(close, near, far), 0.0)
         rising = xp.sum(terms, axis=-1) + taken < 0
         low, high = xp.where(rising, s, low), xp.where(rising, high, s)
     return 0.5 * (low + high)
 
 
-def _chernoff_dual(p: Array, q: Array, T: Array, xp: Any) -> Array:
+def _chernoff_dual(log_p: Array, log_q: Array, T: Array, xp: Any) -> Array:
     # Concave in s, so thirds close in on the maximum; any s gives a bound.
-    low = xp.zeros(xp.sum(p * q * xp.where(xp.isfinite(T), T, 0.0), axis=-1).shape, dtype=p.dtype)
+    low = xp.zeros(np.broadcast_shapes(*(x.shape for x in (log_p, log_q, T)))[:-1], dtype=T.dtype)
     high = low + 1.0
     for _ in range(80):
         a, b = (2 * low + high) / 3, (low + 2 * high) / 3
-        better = _hoelder(p, q, T, a[..., None], xp) < _hoelder(p, q, T, b[..., None], xp)
+        better = _hoelder(log_p, log_q, T, a[..., None], xp) < _hoelder(
+            log_p, log_q, T, b[..., None], xp
+        )
         low, high = xp.where(better, a, low), xp.where(better, high, b)
-    return _hoelder(p, q, T, (0.5 * (low + high))[..., None], xp)
+    return _hoelder(log_p, log_q, T, (0.5 * (low + high))[..., None], xp)
 
 
 chernoff = Transform(
@@ -283,13 +284,9 @@ def _minus_log_affinity(p: Array, q: Array, s: float, normalize: bool) -> Array:
     x = s * (s - 1) * alpha(s)(p, q, normalize=normalize)  # the affinity − 1
     dtype = _check.result_dtype(xp, p, q)
     p, q = _check.real("p", p, xp), _check.real("q", q, xp)
-    p, q = (_normalised(y, xp) for y in (p, q))
     both = (p > 0) & (q > 0)
-    logs = (
-        xp.where(both, s * xp.log(xp.where(both, p, 1.0)), -np.inf),
-        (1 - s) * (xp.log(xp.where(both, q, 1.0))),
-    )
-    far = -_log_sum(logs[0] + logs[1], xp)
+    logs = s * _log_share(p, xp) + (1 - s) * xp.where(both, _log_share(q, xp), 0.0)
+    far = -_log_sum(xp.where(both, logs, -np.inf), xp)
     near = -xp.log1p(xp.where(xp.abs(x) < 0.5, x, 0.0))
     infinite = (s > 1) & xp.any((p > 0) & (q == 0), axis=-1)
     value = xp.where(infinite, -np.inf, xp.where(xp.abs(x) < 0.5, near, far))
@@ -305,11 +302,22 @@ def _normalised(x: Array, xp: Any) -> Array:
     return x / xp.where(large, xp.sum(x, axis=-1, keepdims=True), mass)
 
 
-def _log_mean(weights: Array, T: Array, xp: Any) -> Array:
+def _log_share(x: Array, xp: Any) -> Array:
+    """Return log of x divided by its mass where x > 0, and a finite number where it is 0."""
+    share = _normalised(x, xp)
+    ordinary = share >= float(xp.finfo(share.dtype).smallest_normal)
+    # A smaller share has few digits, or none.
+    mass = xp.sum(x, axis=-1, keepdims=True)
+    large = mass == np.inf
+    smaller = xp.sum(xp.where(large, x * 2.0**-64, 0.0), axis=-1, keepdims=True)
+    log_mass = xp.log(xp.where(large, smaller, mass)) + xp.where(large, 64 * math.log(2), 0.0)
+    apart = xp.log(xp.where(x > 0, x, 1.0)) - log_mass
+    return xp.where(ordinary, xp.log(xp.where(ordinary, share, 1.0)), apart)
+
+
+def _log_mean(log_weights: Array, T: Array, xp: Any) -> Array:
     """Return log Σ w e^T, atoms without weight left out."""
-    positive = weights > 0
-    logs = xp.log(xp.where(positive, weights, 1.0)) + T
-    return _log_sum(xp.where(positive, logs, -np.inf), xp)
+    return _log_sum(xp.where(log_weights > -np.inf, log_weights + T, -np.inf), xp)
 
 
 def _log_sum(logs: Array, xp: Any) -> Array:

@@ -277,3 +277,21 @@ def test_series(f, coefficients):
     if coefficients is None:
         coefficients = [2, 2 * np.log(2), np.log(2) ** 2, np.log(2) ** 3 / 3, np.log(2) ** 4 / 12]
     assert c == pytest.approx(coefficients, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "message"),
+    [
+        (lambda x: None, TypeError, "`generator` must return real numbers, got dtype object"),
+        (lambda x: "f", TypeError, "`generator` must return real numbers, got dtype <U1"),
+        (lambda x: x[None], ValueError, "`generator` must be elementwise, got shape"),
+        (lambda x: np.empty(0), ValueError, "`generator` must be elementwise, got shape"),
+        (lambda x: 1j * x, TypeError, "`generator` must return real numbers"),
+    ],
+)
+def test_what_goes_wrong_far_out_is_refused(spoil, kind, message):
+    def generator(u, xp):
+        return (u - 1) ** 2 if xp is not np or xp.max(u) < 1e12 else spoil((u - 1) ** 2)
+
+    with pytest.raises(kind, match=message):
+        fdiv.custom(generator)

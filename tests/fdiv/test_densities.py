@@ -165,6 +165,11 @@ def test_hidden_peaks_are_not_passed_over():
         (normal(0, 1), (1, 0), {}, ValueError, "with low < high"),
         (normal(0, 1), (0, math.nan), {}, ValueError, "`support` must be free of nan"),
         (normal(0, 1), [(0, 1)] * 3, {}, ValueError, "two such pairs for a rectangle"),
+        (normal(0, 1), LINE, {"points": 1.0}, ValueError, "`points` must be a sequence of points"),
+        (normal(0, 1), LINE, {"points": [[[1]]]}, ValueError, "`points` must be a sequence of"),
+        (normal(0, 1), LINE, {"rtol": "x"}, TypeError, "`rtol` must be a real number, got 'x'"),
+        (normal(0, 1), LINE, {"rtol": 1j}, TypeError, "`rtol` must be a real number, got 1j"),
+        (normal(0, 1), LINE, {"rtol": -1}, ValueError, "`rtol` must be finite and at least 0"),
         (normal(0, 1), LINE, {"points": [(0, 1)]}, ValueError, "`points` must have 1 coord"),
     ],
 )

@@ -100,11 +100,6 @@ def test_no_shift_is_worse_than_none(D):
         assert (found.value >= plain).all()
 
 
-def test_no_rows():
-    assert fdiv.pairwise(fdiv.kl, np.ones((0, 3))).shape == (0, 0)
-    assert fdiv.pairwise(fdiv.kl, np.ones((2, 3)), np.ones((0, 3))).shape == (2, 0)
-
-
 def test_bins_of_huge_ranges():
     x = np.concatenate([np.random.default_rng(0).normal(size=50) * 1e-5, [1e300]])
     for rule in ("auto", "doane", "scott", "stone", "sqrt", 5):
@@ -117,3 +112,125 @@ def test_bins_of_huge_ranges():
         fdiv.histograms(np.eye(6), np.eye(6), bins=100)
     h = fdiv.histograms([-1.7e308, 1.7e308], [0.0], bins=2)
     assert h.counts[0].tolist() == [1, 1]
+
+
+def exactly(f, at_zero, slope, p, q):
+    """Return Σ q f(p/q) of the normalised measures."""
+    with mp.workdps(60):
+        of_p, of_q = mp.fsum(map(mp.mpf, p)), mp.fsum(map(mp.mpf, q))
+        total = mp.mpf(0)
+        for x, y in zip(p, q, strict=True):
+            x, y = mp.mpf(x) / of_p, mp.mpf(y) / of_q
+            if x and y:
+                total += y * f(x / y)
+            elif x or y:
+                total += x * slope if x else y * at_zero
+        return float(total)
+
+
+SQUARE = lambda u: (u - 1) ** 2, 1, mp.inf
+TINY = {
+    "pearson": (
+        fdiv.pearson, SQUARE,
+        [([1e-9, 2, 5e-324], [5e-324, 1, 1]), ([0, 0, 1e-33], [1e-44, 1e-45, 5e-324])],
+    ),
+    "kl": (
+        fdiv.kl, (lambda u: u * mp.log(u), 0, mp.inf),
+        [
+            ([1e-9, 2, 5e-324], [2, 5e-324, 1]),
+            ([0, 0, 1e-35], [1e-44, 1e-44, 5e-324]),
+            ([1, 1, 1], [1e308, 1e308, 1e-300]),
+            ([1e308, 1e308, 1e-300], [1, 1, 1]),
+        ],
+    ),
+    "alpha": (
+        fdiv.alpha(1.5), (lambda u: (u**1.5 - 1 - 1.5 * (u - 1)) / 0.75, mp.mpf(2) / 3, mp.inf),
+        [([0, 1], [2, 5e-324]), ([3e-310, 1], [1, 7e-310])],
+    ),
+    "jensen_shannon": (
+        fdiv.jensen_shannon,
+        (
+            lambda u: u * mp.log(u) / 2 - (1 + u) / 2 * mp.log((1 + u) / 2),
+            mp.log(2) / 2,
+            mp.log(2) / 2,
+        ),
+        [([1e308, 1e308, 1e-300], [1, 1, 1]), ([1e-310, 2, 1], [1, 3, 1e-323])],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_shares_that_are_no_normal_numbers(name):
+    D, generator, pairs = TINY[name]
+    for p, q in pairs:
+        p, q = np.array(p, float), np.array(q, float)
+        expected = pytest.approx(exactly(*generator, p, q), rel=1e-12)
+        assert D(p, q, normalize=True) == expected
+        assert D.adjoint(q, p, normalize=True) == expected
+        ordinary = np.ones(len(p))
+        rows = D(np.stack([ordinary, p]), np.stack([ordinary, q]), normalize=True)
+        assert rows[0] == 0
+        assert rows[1] == expected
+        assert fdiv.pairwise(D, [p, ordinary], [q], normalize=True)[0, 0] == expected
+
+
+def test_the_witness_of_a_share_that_is_no_normal_number():
+    p, q = [1e-20, 1.0, 1e-320], [5e-324, 3.0, 1e-20]
+    T = fdiv.kl.witness(p, q, normalize=True)
+    with mp.workdps(30):
+        expected = [1 + mp.log(3 * mp.mpf(x) / mp.mpf(y)) for x, y in zip(p, q, strict=True)]
+    assert pytest.approx([float(x) for x in expected], rel=1e-14) == T
+
+
+def test_a_mass_that_its_row_hides_is_still_a_mass():
+    p, q = [1e200, 1e200], [1e200, 1e-200]
+    for x, y in ((p, q), (np.array([p]), np.array([q]))):
+        with mp.workdps(30):
+            expected = mp.log(mp.mpf(1) / 2) / 2 + mp.log(mp.mpf("5e399")) / 2
+        assert fdiv.kl(x, y, normalize=True) == pytest.approx(float(expected), rel=1e-13)
+
+
+def test_generators_that_overflow_before_their_divergence():
+    D = fdiv.custom(lambda u, xp: (u - 1) ** 2)
+    for p, q in (
+        ([1.0, 1.0], [1e-160, 2.0]),
+        ([1.0, 1.0, 0.0], [1e-160, 1.0, 1.0]),
+        ([1e-100, 1.0], [5e-324, 2.0]),
+    ):
+        expected = pytest.approx(exactly(*SQUARE, p, q), rel=1e-12)
+        assert D(p, q, normalize=True) == expected
+        assert D([p, p], [q, p], normalize=True)[0] == expected
+    assert D([1.0, 1.0], [0.0, 2.0]) == np.inf
+    assert D([1.0, 1.0], [1e-320, 2.0], normalize=True) == np.inf
+    assert D.conjugate(1e308) == np.inf
+
+
+def test_generators_that_overflow_in_loops_over_pairs(monkeypatch):
+    monkeypatch.setattr("divkit.fdiv.all_pairs._SMALL", 0)
+    D = fdiv.custom(lambda u, xp: (u - 1) ** 2)
+    P = np.array([[1.0, 1.0], [1e-160, 2.0], [0.0, 1.0]])
+    found = fdiv.pairwise(D, P, normalize=True)
+    assert found[0, 1] == pytest.approx(exactly(*SQUARE, P[0], P[1]), rel=1e-12)
+    assert found[0, 2] == np.inf
+
+
+def test_affinities_of_shares_that_vanish():
+    p, q = [1e-308, 1e-251, 1e-308, 0.465], [0.635, 1e-299, 5.0, 5e-324]
+    with mp.workdps(60):
+        x, y = ([mp.mpf(v) / mp.fsum(map(mp.mpf, side)) for v in side] for side in (p, q))
+
+        def affinity(s):
+            return mp.fsum(a**s * b ** (1 - s) for a, b in zip(x, y, strict=True))
+
+        expected = {
+            fdiv.renyi(50): mp.log(affinity(50)) / 49,
+            fdiv.renyi(0.3): -mp.log(affinity(mp.mpf(0.3))) / (1 - mp.mpf(0.3)),
+            fdiv.bhattacharyya: -mp.log(affinity(mp.mpf(0.5))),
+        }
+    for D, value in expected.items():
+        assert D(p, q, normalize=True) == pytest.approx(float(value), rel=1e-13)
+        T = D.witness(p, q, normalize=True)
+        bound = D.bound(p, q, T, normalize=True)
+        assert 0.99 * float(value) <= bound <= float(value) * (1 + 1e-13)
+    large = [1.7e308, 1.7e308, 1e-310]
+    assert fdiv.renyi(2)([1.0, 1.0, 0.0], large, normalize=True) == pytest.approx(0, abs=1e-15)

@@ -85,7 +85,7 @@ def formulas(
         value = u * t - generator(u, xp)
         # ∞ − ∞: by f(u)/u, or if that is unknown the first, which is larger.
         apart = u * (t - _over_argument(generator, u, xp))
-        apart = xp.where(xp.isnan(apart), INF, apart)
+        apart = xp.where(apart > 0, apart, INF)
         return u, xp.where(xp.isnan(value), apart, value)
 
     start, slope = limits.derivative_at_zero, limits.slope

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ Vector = NDArray[np.float64]
 _GRID = np.unique(
     np.concatenate([10.0 ** np.linspace(-8, 8, 401), 10.0 ** np.linspace(-0.3, 0.3, 121), [1.0]])
 )
+# Where it may overflow, and must answer all the same.
+_FAR = 10.0 ** np.linspace(9, 300, 98)
 _STRIDES = [
     40,
     130,
@@ -140,9 +143,22 @@ def _with_numbers(function: Formula) -> Formula:
 
 def _values(role: str, function: Formula) -> Vector:
     """Return the function on the grid; it must be real and finite."""
+    value = _answer(role, function, _GRID)
+    bad = ~np.isfinite(value)
+    if bad.any():
+        k = int(np.argmax(bad))
+        raise ValueError(
+            f"`{role}` must be finite for every u > 0, got {value[k]} at u = {_GRID[k]:.6g}"
+        )
+    _answer(role, function, _FAR)
+    return value.astype(np.float64)
+
+
+def _answer(role: str, function: Formula, u: Vector) -> Vector:
+    """Return the function of an array; it must be elementwise and real."""
     with np.errstate(all="ignore"):
         try:
-            value = np.asarray(function(_GRID.copy(), np))
+            value = np.asarray(function(u.copy(), np))
         except TypeError as error:
             raise TypeError(
                 f"`{role}` must work on arrays: use functions of xp, such as xp.log, in place of "
@@ -150,17 +166,11 @@ def _values(role: str, function: Formula) -> Vector:
             ) from error
     if value.dtype.kind not in "fiu":
         raise TypeError(f"`{role}` must return real numbers, got dtype {value.dtype}")
-    if value.shape != _GRID.shape:
+    if value.shape != u.shape:
         raise ValueError(
-            f"`{role}` must be elementwise, got shape {value.shape} for u of shape {_GRID.shape}"
+            f"`{role}` must be elementwise, got shape {value.shape} for u of shape {u.shape}"
         )
-    bad = ~np.isfinite(value)
-    if bad.any():
-        k = int(np.argmax(bad))
-        raise ValueError(
-            f"`{role}` must be finite for every u > 0, got {value[k]} at u = {_GRID[k]:.6g}"
-        )
-    return value.astype(np.float64)
+    return value
 
 
 def _convex(f: Vector) -> None:
@@ -206,7 +216,9 @@ def _derivative(generator: Formula, f: Vector) -> Formula:
     def complex_step(u: Array, xp: Any) -> Array:
         # Relative to u; its square is below a rounding error.
         step = 2.0**-30
-        return xp.imag(generator(u * (1 + step * 1j), xp)) / (step * u)
+        with warnings.catch_warnings():  # of what takes real parts on its way
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            return xp.imag(generator(u * (1 + step * 1j), xp)) / (step * u)
 
     for f_prime in (on_jets, complex_step):
         try:
