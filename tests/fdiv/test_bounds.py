@@ -127,6 +127,23 @@ def test_values_outside_the_domain_are_shifted_into_it():
         assert bounds.shifted(D, p, q, T).value > D.at_one
 
 
+def test_critics_next_to_the_end_of_the_domain():
+    # The best critic is nearer to the end than a double can be.
+    p, q, T = [0.0, 0.0, 1.0], [0.0, 1.0, 1e-16], [0.0, 0.002, 0.0]
+    for D in (fdiv.jensen_shannon, fdiv.squared_hellinger, fdiv.triangular_discrimination):
+        value = D(p, q, normalize=True)
+        best = bounds.shifted_and_scaled(D, p, q, T, normalize=True).value
+        assert best == pytest.approx(value, rel=1e-3)
+        assert best <= value * (1 + 1e-14) + 1e-14
+
+
+def test_a_scaled_critic_is_no_worse_where_its_penalty_overflows():
+    p, q, T = [0.0, 1.0, 0.0], [0.0, 5e-324, 1.0], [0.0, 0.0, 0.002]
+    found = bounds.shifted_and_scaled(fdiv.kl, p, q, T).value
+    assert found >= bounds.shifted(fdiv.kl, p, q, T).value
+    assert found <= fdiv.kl(p, q)
+
+
 def test_equal_critics_say_nothing():
     for D in RECORDS:
         found = bounds.shifted_and_scaled(D, [0.5, 0.5], [0.1, 0.9], [3.0, 3.0])
@@ -250,6 +267,8 @@ def test_no_difference_and_no_overlap():
         ({"tv": 1.5}, ValueError, r"`total_variation` must lie in its range \[0, 1\], got 1.5"),
         ({"kl": math.inf}, ValueError, "`kl` must be finite"),
         ({"kl": "1"}, TypeError, "`kl` must be a real number"),
+        ({"kl": np.complex128(1)}, TypeError, "`kl` must be a real number"),
+        ({"tv": 5e-324}, ValueError, "`total_variation` must be 0 or at least 1e-290 more"),
         ({"tv": 0.9, "kl": 0.3}, ValueError, "some pair of distributions must have all known"),
         ({"tv": 1.0, "kl": 0.3}, ValueError, "some pair of distributions must have all known"),
     ],
@@ -292,6 +311,12 @@ def test_lipschitz_critics_lie_between(D):
         r = 0.5 * p + 0.5 * q  # where the witness is Lipschitz
         far = bounds.interpolated(D, r, 0.9 * q + 0.1 * r, M, 1e3)
         assert far.value == pytest.approx(float(D(r, 0.9 * q + 0.1 * r)), abs=1e-8)
+
+
+@pytest.mark.parametrize("L", [1j, np.array([]), "1", None, True])
+def test_a_lipschitz_constant_is_a_number(L):
+    with pytest.raises(TypeError, match="`lipschitz` must be a real number, got"):
+        bounds.interpolated(fdiv.kl, [0.5, 0.5], [0.1, 0.9], line(2), L)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ Range = tuple[float, float]
 INF = math.inf
 
 _ALIASES = {"tv": "total_variation", "js": "jensen_shannon"}
+_LEAST = 1e-290  # of what is known and not 0
 _FARTHEST = 700.0  # of |log(p/q)| within double precision
 
 
@@ -124,11 +125,15 @@ def _by_name(targets: list[Divergence]) -> dict[str, Divergence]:
 
 
 def _check_value(D: Divergence, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"`{D}` must be a real number, got {value!r}")
+    value = _check.real_number(str(D), value)
     if not math.isfinite(value):
         raise ValueError(
             f"`{D}` must be finite to imply anything here, got {value!r}: leave it out"
+        )
+    if 0 < value - D.at_one < _LEAST:
+        raise ValueError(
+            f"`{D}` must be {D.at_one:g} or at least {_LEAST:g} more for its digits to imply "
+            f"anything, got {value!r}"
         )
     if not D.at_one <= value <= D.supremum:
         raise ValueError(
@@ -258,7 +263,8 @@ class _Program:
         usable = np.isfinite(c) & np.isfinite(first) & (c > 0) & (rest > 0)
         if not usable.any() or self.excess[0] == 0:
             return 1.0
-        nearest = np.argmin(np.abs(np.log(np.maximum(first[usable], 1e-300) / self.excess[0])))
+        off = np.log(np.maximum(first[usable], 5e-324)) - math.log(self.excess[0])
+        nearest = np.argmin(np.abs(off))
         return float(c[usable][nearest])
 
 

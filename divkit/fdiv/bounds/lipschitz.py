@@ -102,6 +102,7 @@ def interpolated(
     D(p, q)  # for its checks
     p, q = (_check.real(name, x, np) for name, x in (("p", p), ("q", q)))
     M = _metric(M, len(p))
+    lipschitz = _check.real_number("lipschitz", lipschitz)
     if not 0 < lipschitz < math.inf:
         raise ValueError(f"`lipschitz` must be positive and finite, got {lipschitz!r}")
     problem = _Problem(D, p / p.sum(), q / q.sum(), lipschitz * M)

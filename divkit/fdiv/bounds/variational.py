@@ -134,7 +134,19 @@ def shifted_and_scaled(
     width = np.maximum(np.max(np.abs(rows.T), axis=1), 1e-250)
     scale, _ = _root(rows.rise_in_scale, 1e-12 / width, 1e30 / width, 1e-14)
     scale = np.where(slope == 0, 0.0, scale)
-    return rows.bound((p, q, T), axis, normalize, rows.best_shifts(scale)[0], scale)
+    best = rows.bound((p, q, T), axis, normalize, rows.best_shifts(scale)[0], scale)
+    if (best.scale != 1).all():
+        return best
+    # Penalties of a critic so large may overflow, and then it is worth nothing.
+    other = shifted(D, p, q, T, axis, normalize)
+    xp = _check.namespace(p, q, T)
+    worse = other.value > best.value
+    kept = ~np.asarray(_plain(worse), dtype=bool)
+    return Bound(
+        xp.where(worse, other.value, best.value),
+        np.where(kept, best.shift, other.shift),
+        np.where(kept, best.scale, other.scale),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,6 +268,10 @@ class _Rows:
         )
         with np.errstate(all="ignore"):
             critic = c * (T - origin) - nu
+            # Rounding may put what lies close below the end of the domain of f* on it.
+            end = self.D.conjugate_domain.largest()
+            over = (end < critic) & (critic <= end + 1e-15 * (abs(end) + xp.abs(nu)))
+            critic = xp.where(over, end, critic)
             value = self.D.bound(given[0], given[1], critic, axis=axis, normalize=normalize)
             total = shift + scale * self.origin
         value = xp.astype(value, _check.result_dtype(xp, *given[:2]))
