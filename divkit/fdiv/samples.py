@@ -168,8 +168,9 @@ def _policy(zeros: str | float, d: int) -> float:
                 "give a pseudo-count, for example `zeros=0.5`"
             )
         return 0.0
-    if isinstance(zeros, bool) or not isinstance(zeros, (int, float, np.number)):
+    if isinstance(zeros, bool) or not isinstance(zeros, (int, float, np.integer, np.floating)):
         raise TypeError(f"`zeros` must be 'keep', 'merge' or a number, got {zeros!r}")
+    zeros = _check.as_float(zeros)
     if not 0 <= zeros < np.inf:
         raise ValueError(f"`zeros` must be a pseudo-count, finite and at least 0, got {zeros!r}")
     return float(zeros)
@@ -179,13 +180,25 @@ def _rules(bins: Any, d: int) -> Sequence[Any]:
     """Return one rule, number or array of edges for each column."""
     if isinstance(bins, (str, int, np.integer)):
         return [bins] * d
-    if all(np.ndim(b) == 0 and not isinstance(b, str) for b in bins) and d == 1:
+    try:
+        given = list(bins)
+    except TypeError:
+        raise TypeError(
+            "`bins` must be a rule of numpy.histogram_bin_edges, a number or edges, got "
+            f"{bins!r} of type {type(bins).__name__}"
+        ) from None
+    numbers = all(_is_single(b) for b in given)
+    if numbers and d == 1:
         return [bins]
-    if len(bins) == d:
-        return list(bins)
-    if all(np.ndim(b) == 0 and not isinstance(b, str) for b in bins):
+    if len(given) == d:
+        return given
+    if numbers:
         return [bins] * d
-    raise ValueError(f"`bins` must hold one rule for each of {d} columns, got {len(bins)}")
+    raise ValueError(f"`bins` must hold one rule for each of {d} columns, got {len(given)}")
+
+
+def _is_single(x: Any) -> bool:
+    return getattr(x, "ndim", None) == 0 or not hasattr(x, "__len__")
 
 
 def _edges(values: Vector, rule: Any, column: str) -> Vector:

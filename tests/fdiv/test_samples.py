@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from divkit import fdiv
 from divkit.fdiv import closed_form
@@ -128,6 +129,12 @@ PAIRS = np.ones((2, 2))
         ((X, X, 0), ValueError, "`bins` must be a rule"),
         ((X, X, [0, 2, 1]), ValueError, "at least 2 edges that increase"),
         ((X, X, True), TypeError, "`bins` must be a rule, a number or edges"),
+        ((X, X, 0.5), TypeError, "`bins` must be a rule .* or edges, got 0.5 of type float"),
+        ((X, X, np.array(1.0)), TypeError, "`bins` must be a rule .* or edges, got"),
+        ((X, X, sparse.csr_array((2, 0))), ValueError, "`bins` must hold one rule for each of 1"),
+        ((PAIRS, PAIRS, sparse.csr_array((2, 1))), TypeError, "`bins` must be an array of real"),
+        ((X, X, [1, [2]]), ValueError, "`bins` must hold one rule for each of 1"),
+        ((X, X, 2, np.complex128(1)), TypeError, "`zeros` must be 'keep', 'merge' or a number"),
         ((X, X, 2, "drop"), ValueError, "`zeros` must be one of 'keep', 'merge'"),
         ((X, X, 2, -1), ValueError, "`zeros` must be a pseudo-count"),
         ((X, X, 2, None), TypeError, "`zeros` must be 'keep', 'merge' or a number"),

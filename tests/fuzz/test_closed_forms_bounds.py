@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import mpmath as mp
 import numpy as np
@@ -130,7 +131,9 @@ def test_manners_of_families(fuzz):
         family, D, parameters = drawn
         found = manners.ask(getattr(closed_form, family), D, *parameters)
         if isinstance(found, manners.Refused):
-            assert "closed form" in str(found.error), f"refuses: {found.error}"
+            # Terms may cancel to less than their roundings; they must not overflow.
+            told = re.search(r"closed form|got terms of size \d\S* that cancel", str(found.error))
+            assert told, f"refuses: {found.error}"
         else:
             least = D.at_one if isinstance(D, fdiv.Divergence) else 0.0
             assert found >= least, f"{found!r} below {least!r}"
