@@ -20,8 +20,9 @@ Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SHARE = 1e-280  # of the mass or of 1: products with larger ones keep their roundings, too
-_LEVEL = -1000  # the exponent that the smaller mass gets: as near to its own as is safe
-_CLOSE = 60  # in powers of 2: masses whose difference needs care
+# The exponent that the smaller mass gets, as near to its own as is safe: where the two are within
+# some powers of 2, the difference between them is smaller yet.
+_LEVEL, _LEVEL_OF_CLOSE, _CLOSE = -1000, -500, 8
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,17 @@ def tiny_atoms(p: Vector, q: Vector, most: float) -> Tiny | None:
         log_larger = np.maximum(log_p, log_q)
         x, y = np.ldexp(x, i - smaller + first), np.ldexp(y, j - smaller + first)
         y, difference = difference_of_scaled(x, y, (high, low))
-        x, y, difference = (np.ldexp(side, _LEVEL - first) for side in (x, y, difference))
-    exponent = smaller - _LEVEL
+        level = np.where(close, _LEVEL_OF_CLOSE, _LEVEL)
+        x, y, difference = (np.ldexp(side, level - first) for side in (x, y, difference))
+    exponent = smaller - level
     return Tiny(where, x, y, difference, exponent, ratio, log_ratio, log_larger, mass)
 
 
 def _is_tiny(x: Vector) -> NDArray[np.bool_]:
-    result: NDArray[np.bool_] = x < SHARE * np.maximum(x.max(axis=-1, keepdims=True), 1.0)
+    largest = x.max(axis=-1, keepdims=True)
+    # Rows of less mass come to the arrays times a power of 2.
+    most = np.where(largest > 1e-110, np.maximum(largest, 1.0), largest)
+    result: NDArray[np.bool_] = x < SHARE * most
     return result
 
 

@@ -234,3 +234,13 @@ def test_affinities_of_shares_that_vanish():
         assert 0.99 * float(value) <= bound <= float(value) * (1 + 1e-13)
     large = [1.7e308, 1.7e308, 1e-310]
     assert fdiv.renyi(2)([1.0, 1.0, 0.0], large, normalize=True) == pytest.approx(0, abs=1e-15)
+
+
+def test_measures_of_tiny_mass_that_nearly_agree():
+    p, q = [2.3e-308, 1e-308], [2.3e-308, 1.000002e-308]
+    with mp.workdps(60):
+        x, y = ([mp.mpf(v) / mp.fsum(map(mp.mpf, side)) for v in side] for side in (p, q))
+        half = mp.fsum((mp.sqrt(a) - mp.sqrt(b)) ** 2 for a, b in zip(x, y, strict=True))
+    for given in ((p, q), ([p], [q])):
+        found = fdiv.squared_hellinger(*given, normalize=True)
+        assert found == pytest.approx(float(half), rel=1e-13)
