@@ -351,6 +351,8 @@ def _dirichlet_kl(p: Any, q: Any) -> float:
         parts = [log_gamma_bregman(x, y, y - x) for x, y in zip(p, q, strict=True)]
         step = math.fsum([*q, *(-x for x in p)])
         of_sums = log_gamma_bregman(math.fsum(p), math.fsum(q), step)
+    if INF in parts:  # Σ q/p − Σq/Σp overflows with them, but for the last of the doubles
+        return INF
     return _total([*parts, -of_sums]) / size
 
 

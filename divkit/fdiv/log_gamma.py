@@ -33,7 +33,10 @@ def large_log_gamma_gap(a: float, p: float, q: float) -> float:
     m = q + a * (p - q)
     if m <= 0:
         return -INF
-    return a * large_log_gamma_bregman(q, p) - large_log_gamma_bregman(q, m)
+    if min(p, q) > _STIRLING * SMALLER:
+        return a * large_log_gamma_bregman(q, p) - large_log_gamma_bregman(q, m)
+    weight, larger = (a, p) if p > q else (1 - a, q)
+    return -weight * larger * math.log(weight)
 
 
 def log_gamma_bregman(p: float, q: float, step: float) -> float:

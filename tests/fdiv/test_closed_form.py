@@ -424,3 +424,6 @@ def test_log_gamma_beyond_the_doubles():
     found = closed_form.gamma(fdiv.bhattacharyya, 1.0, 1.0, tiny, 1.0)
     exact = -math.log(tiny) / 2 - math.log(math.pi) / 2
     assert found == pytest.approx(exact, rel=1e-13)
+    assert closed_form.beta(fdiv.kl, tiny, tiny, 1.0, 1.0) == math.inf
+    with pytest.raises(ValueError, match=r"got terms of size \d"):
+        closed_form.beta(fdiv.renyi(0.5), 1e308, 1.0, tiny, 1.0)
