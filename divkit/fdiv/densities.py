@@ -119,7 +119,8 @@ def from_densities(
     def mass(log: LogDensity) -> Estimate:
         def density(x: Vector) -> tuple[Vector, Vector]:
             values, rounding = _with_rounding(log, x)
-            return np.exp(values), np.exp(values) * rounding
+            with np.errstate(over="ignore"):  # an infinite mass, which does not converge
+                return np.exp(values), np.exp(values) * rounding
 
         return _converged(integrate(density, cuts, 1e-12), "a density", support)
 
@@ -315,7 +316,8 @@ def _around(log: LogDensity, center: float, ends: tuple[float, float]) -> Vector
         x = center + math.copysign(1.0, end - center) * distances
         x = x[(x > low) & (x < high) & (x != center)]
         if len(x):
-            drop = top - log(x[:, None])
+            with np.errstate(over="ignore"):
+                drop = top - log(x[:, None])
             # From where it has begun to fall to the first point where nothing is left.
             last = int(np.argmax(drop > 100)) if drop[-1] > 100 else len(x)
             found.extend(x[: last + 1][drop[: last + 1] > 0.1])

@@ -284,6 +284,7 @@ def test_series(f, coefficients):
     [
         (lambda x: None, TypeError, "`generator` must return real numbers, got dtype object"),
         (lambda x: "f", TypeError, "`generator` must return real numbers, got dtype <U1"),
+        (lambda x: x.tolist(), TypeError, "`generator` must return an array, got a list"),
         (lambda x: x[None], ValueError, "`generator` must be elementwise, got shape"),
         (lambda x: np.empty(0), ValueError, "`generator` must be elementwise, got shape"),
         (lambda x: 1j * x, TypeError, "`generator` must return real numbers"),

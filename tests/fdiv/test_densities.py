@@ -181,3 +181,13 @@ def test_refused(logp, support, options, kind, message):
 def test_heavy_tails_make_it_infinite():
     with pytest.raises(ArithmeticError, match="did not converge"):
         from_densities(stats.cauchy.logpdf, normal(0, 1), LINE)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_densities_that_overflow_do_not_converge(shift):
+    def huge(x):
+        with np.errstate(over="ignore"):
+            return (1 - (x - shift) ** 2 / 2) * 1e308
+
+    with pytest.raises(ArithmeticError, match=r"the integral of a density over .* did not conv"):
+        from_densities(huge, normal(0, 1), LINE, normalize=True)

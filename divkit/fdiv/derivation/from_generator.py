@@ -158,12 +158,15 @@ def _answer(role: str, function: Formula, u: Vector) -> Vector:
     """Return the function of an array; it must be elementwise and real."""
     with np.errstate(all="ignore"):
         try:
-            value = np.asarray(function(u.copy(), np))
+            value = function(u.copy(), np)
         except TypeError as error:
             raise TypeError(
                 f"`{role}` must work on arrays: use functions of xp, such as xp.log, in place of "
                 f"those of math, and xp.where in place of if ({error})"
             ) from error
+    if isinstance(value, (list, tuple)):
+        raise TypeError(f"`{role}` must return an array, got a {type(value).__name__}")
+    value = np.asarray(value)
     if value.dtype.kind not in "fiu":
         raise TypeError(f"`{role}` must return real numbers, got dtype {value.dtype}")
     if value.shape != u.shape:
