@@ -118,10 +118,7 @@ def _is_tiny(x: Vector) -> NDArray[np.bool_]:
 
 def _least_positive(x: Vector) -> float:
     """Return the least entry that is not 0 of an array without negative ones."""
-    # Bits order positive numbers, and less 1 they put 0 last.
-    bits = np.ascontiguousarray(x + 0.0).view(np.uint64) - np.uint64(1)
-    least = float((bits.min() + np.uint64(1)).view(np.float64))
-    return least if least > 0 else math.inf
+    return float(np.where(x > 0, x, math.inf).min())
 
 
 def _mass(x: Vector) -> tuple[tuple[Vector, Vector], Integers]:
