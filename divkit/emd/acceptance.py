@@ -44,8 +44,8 @@ def is_rounding(
     size : float
         The sum of all terms of the gap if none were negative.
     rounding : float
-        What cannot be told, of the size, however little is paid.
+        What cannot be told of the slack, however little is paid.
     """
     least = NEGLIGIBLE * paid
-    largest_slack = max(least, min(OF_SIZE * size, HARMLESS * paid), rounding * size)
+    largest_slack = max(least, min(OF_SIZE * size, HARMLESS * paid), rounding)
     return slack <= largest_slack and abs(fault) <= max(least, LARGEST_ERROR * size)

@@ -164,7 +164,9 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     slack, fault = total(slacks) + rounding, total(*faults)
     error = FINE_ROUNDING * size + _EPS * abs(lower)
     dual_value, gap = _agreed(value, lower, slacks, faults, rounding, paid, error)
-    exact = is_rounding(slack, fault, paid, size + paid, 16 * FINE_ROUNDING)
+    # As far as the trees of a plan are put in their places.
+    finest = 2 * tight_potentials.SMALLEST * max(_largest(a, f.high), _largest(b, g.high))
+    exact = is_rounding(slack, fault, paid, size + paid, finest)
     return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
 
 
@@ -267,6 +269,11 @@ def _exponent(*numbers: Vector) -> int:
     """Return the binary exponent of the largest finite number."""
     largest = (np.max(np.abs(x), where=np.isfinite(x), initial=0.0) for x in numbers)
     return int(np.frexp(max(largest))[1])
+
+
+def _largest(weights: Vector, potential: Vector) -> float:
+    """Return the largest potential of an atom with mass, in size."""
+    return float(np.max(np.abs(potential), where=weights > 0, initial=0.0))
 
 
 def _scaled(number: float, exponent: int) -> float:

@@ -24,7 +24,7 @@ from divkit.emd.sparse_costs import SparseCosts
 _MOST_PAIRS, _MOST_COMPUTED = 1 << 26, 1 << 22
 _EPS = float(np.finfo(np.float64).eps)
 # What is left of potentials of this size when their sums and costs cancel, at most.
-_SMALLEST = 2.0**-90
+SMALLEST = 2.0**-90
 # Each round leaves a rounding of what it has changed, and a second one no digit of 32.
 _ROUNDS = 4
 # Rounds of shortest paths: a way through more trees than this is not worth the time.
@@ -140,7 +140,7 @@ def tight(
     for _ in range(_ROUNDS):
         least = slacks.between(high_f, high_g, of_rows, of_columns)
         size = max(map(_largest, (high_f.high, high_g.high)))
-        shift = _shortest(least, max(negligible, _SMALLEST * size))
+        shift = _shortest(least, max(negligible, SMALLEST * size))
         if shift is None:
             return None
         if not shift.any():
