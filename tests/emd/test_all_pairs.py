@@ -225,6 +225,7 @@ def test_a_bar(rng, capsys):
 
 # From 3.12 on Python warns of forks of a process with threads.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # where other tests have used JAX
 def test_a_bar_where_all_answers_come_at_the_end(rng, capsys):
     P, M = rng.dirichlet(np.ones(6), 6), metric(rng, 6)
     with parallel_config(backend="multiprocessing", n_jobs=2):
