@@ -92,8 +92,9 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
     widened = rounding > NEGLIGIBLE * min(paid, abs(dual_value))
     if widened:
         slack, dual_value = slack + rounding, dual_value - rounding
-    included = rounding if widened else 0.0
-    dual_value, gap = _agreed(value, dual_value, slacks, faults, included, paid, rounding)
+    dual_value, gap = _agreed(
+        value, dual_value, slack + fault, (slacks, *faults), paid, rounding, included=widened
+    )
     hidden = rounding > HARMLESS * paid
     exact = is_rounding(slack, fault, paid, size)
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
@@ -163,7 +164,9 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     rounding = fine_rounding(paid, size + paid)
     slack, fault = total(slacks) + rounding, total(*faults)
     error = FINE_ROUNDING * size + _EPS * abs(lower)
-    dual_value, gap = _agreed(value, lower, slacks, faults, rounding, paid, error)
+    dual_value, gap = _agreed(
+        value, lower, slack + fault, (slacks, *faults), paid, error, included=rounding > 0
+    )
     # As far as the trees of a plan are put in their places.
     finest = 2 * tight_potentials.SMALLEST * max(_largest(a, f.high), _largest(b, g.high))
     exact = is_rounding(slack, fault, paid, size + paid, finest)
@@ -173,23 +176,23 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
 def _agreed(
     value: float,
     lower: float,
-    slacks: Vector,
-    faults: tuple[Vector, ...],
-    rounding: float,
+    gap: float,
+    terms: tuple[Vector, ...],
     paid: float,
     error: float,
+    *,
+    included: bool,
 ) -> tuple[float, float]:
     """Return the dual value and the gap: of two ways to each, the one that loses fewer digits.
 
-    `error` is what the dual value `lower` may be off, and `rounding` what the gap is to include.
-    The gap is off by a rounding of its terms, which are large where a plan is wrong.
+    `error` is what the dual value `lower` may be off, and the gap may have roundings `included`. It
+    is off by one of its `terms`, which are large where a plan is wrong.
     """
-    gap = total(slacks) + total(*faults) + rounding
-    of_gap = _EPS * sum(float(np.abs(x).sum()) for x in (slacks, *faults))
+    of_gap = _EPS * sum(float(np.abs(x).sum()) for x in terms)
     of_value = _EPS * paid
     if of_gap > error + of_value:
         return lower, value - lower
-    if rounding > 0 and error > of_gap + of_value:
+    if included and error > of_gap + of_value:
         return value - gap, gap
     return lower, gap
 
