@@ -2,8 +2,7 @@
 
 A vertex of the transport polytope is supported on a forest of the bipartite graph of sources
 and sinks (Peyré and Cuturi 2019, section 3.4). Given the forest, the flows follow from the
-weights by removing leaves, and the potentials from the costs by f_i + g_j = M_ij on its arcs:
-sums only, whatever the accuracy of the solver that found it.
+weights by removing leaves: sums only, whatever the accuracy of the solver that found it.
 """
 
 from __future__ import annotations
@@ -73,22 +72,6 @@ def flows(a: Vector, b: Vector, forest: Forest) -> Vector:
     sinks = forest.columns + n
     lower = np.where(parent[forest.rows] == sinks, forest.rows, sinks)
     return np.asarray(upward)[lower]
-
-
-def potentials(M: Matrix, forest: Forest, f: Vector, g: Vector) -> tuple[Vector, Vector]:
-    """Return potentials tight on the forest; each tree is placed by the mean of `f` and `g`."""
-    n, m = M.shape
-    exact = [0.0] * (n + m)
-    for atom in forest.order:
-        above = forest.parent[atom]
-        if above >= 0:
-            cost = M[atom, above - n] if atom < n else M[above, atom - n]
-            exact[atom] = float(cost) - exact[above]
-    exact_f, exact_g = np.array(exact[:n]), np.array(exact[n:])
-    # A tree moves by f + t, g - t.
-    apart = np.concatenate([f - exact_f, exact_g - g])
-    shift = np.bincount(forest.tree, apart) / np.bincount(forest.tree)
-    return exact_f + shift[forest.tree[:n]], exact_g - shift[forest.tree[n:]]
 
 
 def _heaviest_forest(n: int, m: int, rows: Indices, columns: Indices, mass: Vector) -> Mask:
