@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from divkit._check.costs import LARGEST_EXPONENT
 from divkit._check.libraries import Array, holds
 from divkit._check.numbers import distinct, first, nonnegative, number, numpy_array, row
+
+# Sums of so many masses are exactly rounded.
+_FEW = 2**15
 
 
 def weights(name: str, x: Array, length: int, axis: str) -> Array:
@@ -44,13 +48,19 @@ def balanced(a: Array, b: Array, rounding: float) -> Array:
     ValueError
         If the masses differ by more.
     """
-    of_a, of_b = float(a.sum()), float(b.sum())
+    of_a, of_b = _mass(a), _mass(b)
     if abs(of_a - of_b) > rounding**0.5 * max(of_a, of_b):
         raise ValueError(
             f"`a` and `b` must have equal mass, got {of_a!r} and {of_b!r}: "
             "rescale one, for example `b * (a.sum() / b.sum())`"
         )
     return b if of_a == of_b else b * (of_a / of_b)
+
+
+def _mass(weights: Array) -> float:
+    """Return the sum, exactly rounded if there are few weights: their order does not change it."""
+    mass = float(weights.sum())
+    return math.fsum(weights.tolist()) if weights.size <= _FEW and math.isfinite(mass) else mass
 
 
 def positive_mass(name: str, mass: Array, xp: Any) -> None:

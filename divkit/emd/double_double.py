@@ -39,6 +39,10 @@ class DoubleDouble:
         """Return the numbers with the other sign."""
         return DoubleDouble(-self.high, -self.low)
 
+    def scaled(self, exponent: int) -> DoubleDouble:
+        """Return the numbers times 2**exponent."""
+        return DoubleDouble(np.ldexp(self.high, exponent), np.ldexp(self.low, exponent))
+
     def plus(self, x: Floats) -> DoubleDouble:
         """Return the sums with floats."""
         total, error = two_sum(self.high, x)

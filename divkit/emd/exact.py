@@ -41,7 +41,10 @@ def _left_out(served: Indices, weights: Vector) -> Indices:
 def _with(
     sources: Indices, sinks: Indices, a: Vector, b: Vector, costs: Costs, answer: Answer
 ) -> tuple[Vector, Indices, Indices]:
-    """Return the plan with atoms it left out, each joined to its cheapest partners."""
+    """Return the plan with atoms it left out, each joined to its cheapest partners.
+
+    Of partners that cost the same, the heaviest feels least what it gets too much.
+    """
     n, m = costs.shape
     f, g = (np.where(x > 0, y, -np.inf) for x, y in ((a, answer.f), (b, answer.g)))
     left = dict(zip(sources.tolist(), a[sources].tolist(), strict=True))
@@ -57,12 +60,12 @@ def _with(
                 need, left[i] = need - mass, left[i] - mass
         if need > 0:
             reduced[list(left)] = np.inf
-            pairs.append((int(np.argmin(reduced)), j, need))
+            pairs.append((_heaviest_of_the_cheapest(reduced, a), j, need))
     g[sinks] = -np.inf
     for i, mass in left.items():
         if mass > 0:
             reduced = costs.at(np.full(m, i), np.arange(m)) - g
-            pairs.append((i, int(np.argmin(reduced)), mass))
+            pairs.append((i, _heaviest_of_the_cheapest(reduced, b), mass))
     rows, columns, masses = (np.array(x) for x in zip(*pairs, strict=True))
     allowed = np.isfinite(costs.at(rows, columns))
     return (
@@ -70,6 +73,14 @@ def _with(
         np.concatenate([answer.rows, rows[allowed]]),
         np.concatenate([answer.columns, columns[allowed]]),
     )
+
+
+def _heaviest_of_the_cheapest(reduced: Vector, weights: Vector) -> int:
+    least = reduced.min()
+    rounding = (
+        4 * np.finfo(np.float64).eps * np.max(np.abs(reduced[np.isfinite(reduced)]), initial=0)
+    )
+    return int(np.argmax(np.where(reduced <= least + rounding, weights, -1.0)))
 
 
 def exact(

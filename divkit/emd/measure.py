@@ -45,7 +45,12 @@ _BLOCK = 1 << 7
 
 
 class Carried(NamedTuple):
-    """A problem and a plan for it, by the pairs that carry mass; the mass of all is about 1."""
+    """A problem and a plan for it, by the pairs that carry mass.
+
+    Masses are in units of 2**exponent, in which that of all is about 1.
+    """
+
+    exponent: int
 
     a: Vector
     b: Vector
@@ -59,7 +64,7 @@ class Carried(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """What separates a plan and potentials from an optimum, for a mass of about 1."""
+    """What separates a plan and potentials from an optimum, for the masses as they were given."""
 
     f: Vector
     g: Vector
@@ -77,13 +82,14 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
     # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
     parts = plan.cost, _among(f, rows, a), _among(g, columns, b)
     exponent = _exponent(*parts)
+    whole = exponent + plan.exponent
     cost, unit_f, unit_g = (np.ldexp(x, -exponent) for x in parts)
     dual_value = total(a * unit_f, b * unit_g)
     size = total(a * np.abs(unit_f), b * np.abs(unit_g))
     rounding = ROUNDING * size
     if not np.isfinite(cost).all():
         lower = dual_value - rounding
-        return Measure(f, g, math.inf, _scaled(lower, exponent), math.inf, False, False, False)
+        return Measure(f, g, math.inf, _scaled(lower, whole), math.inf, False, False, False)
     value, paid = total(mass * cost), total(mass * np.abs(cost))
     slacks = mass * (cost - unit_f[rows] - unit_g[columns])
     faults = unit_f * plan.row_error, unit_g * plan.column_error
@@ -96,11 +102,11 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
         value, dual_value, slack + fault, (slacks, *faults), paid, rounding, included=widened
     )
     hidden = rounding > HARMLESS * paid
-    exact = is_rounding(slack, fault, paid, size)
+    exact = is_rounding(slack, fault, paid, size, span=1.0)  # in units of the largest
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
         typical = _scaled(least_steps(plan.costs), -exponent)
-        exact = slack <= OF_SIZE * typical and abs(fault) <= LARGEST_ERROR * size
-    value, dual_value, gap = (_scaled(x, exponent) for x in (value, dual_value, gap))
+        exact = slack <= OF_SIZE * typical and abs(fault) <= max(LARGEST_ERROR * size, ROUNDING)
+    value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
     return Measure(f, g, value, dual_value, gap, exact, widened, hidden)
 
 
@@ -150,16 +156,23 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
 def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     """Measure a plan and feasible potentials in 32 digits."""
     a, b, mass = plan.a, plan.b, plan.mass
-    size = total(a * np.abs(f.high), b * np.abs(g.high))
-    exponent = _exponent(f.high, g.high)
-    products = (two_product(w, np.ldexp(x.high, -exponent)) for w, x in ((a, f), (b, g)))
-    lows = (w * np.ldexp(x.low, -exponent) for w, x in ((a, f), (b, g)))
+    # Products of masses and costs at the lower end of float64 lose no digits in larger units.
+    unit = min(0, _exponent(plan.cost, f.high, g.high))
+    whole = unit + plan.exponent
+    cost = np.ldexp(plan.cost, -unit)
+    unit_f, unit_g = f.scaled(-unit), g.scaled(-unit)
+    size = total(a * np.abs(unit_f.high), b * np.abs(unit_g.high))
+    exponent = _exponent(unit_f.high, unit_g.high)
+    sides = (a, unit_f.scaled(-exponent)), (b, unit_g.scaled(-exponent))
+    products = (two_product(w, x.high) for w, x in sides)
+    lows = (w * x.low for w, x in sides)
     lower = _scaled(total(*chain.from_iterable(products), *lows), exponent) - FINE_ROUNDING * size
-    if not np.isfinite(plan.cost).all():
+    if not np.isfinite(cost).all():
+        lower = _scaled(lower, whole)
         return Measure(f.high, g.high, math.inf, lower, math.inf, False, False, False)
-    value, paid = total(mass * plan.cost), total(mass * np.abs(plan.cost))
-    slacks = mass * reduced(plan.cost, f[plan.rows], g[plan.columns])
-    pairs = (f, plan.row_error), (g, plan.column_error)
+    value, paid = total(mass * cost), total(mass * np.abs(cost))
+    slacks = mass * reduced(cost, unit_f[plan.rows], unit_g[plan.columns])
+    pairs = (unit_f, plan.row_error), (unit_g, plan.column_error)
     faults = tuple(part * error for x, error in pairs for part in (x.high, x.low))
     rounding = fine_rounding(paid, size + paid)
     slack, fault = total(slacks) + rounding, total(*faults)
@@ -168,8 +181,10 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
         value, lower, slack + fault, (slacks, *faults), paid, error, included=rounding > 0
     )
     # As far as the trees of a plan are put in their places.
-    finest = 2 * tight_potentials.SMALLEST * max(_largest(a, f.high), _largest(b, g.high))
-    exact = is_rounding(slack, fault, paid, size + paid, finest)
+    largest = max(_largest(a, unit_f.high), _largest(b, unit_g.high))
+    finest = 2 * tight_potentials.SMALLEST * largest
+    exact = is_rounding(slack, fault, paid, size + paid, finest, largest)
+    value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
     return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
 
 

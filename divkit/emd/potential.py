@@ -139,9 +139,10 @@ class Potential:
                 "`metric_gradient`"
             )
         others = self._others(x)
-        columns, minima = self._minima(others)
+        columns = self._minima(others)[0]
         if callable(self.metric):
-            gradient = _of_function(cost_gradient(others, self._sinks[columns]), minima, others)
+            costs = self._cost.by_pair(others, self._sinks[columns])
+            gradient = _of_function(cost_gradient(others, self._sinks[columns]), costs, others)
         else:
             gradient = self._of_distance(cost_gradient, others, self._sinks[columns])
         return gradient if self.points.ndim == 2 else gradient[:, 0]
@@ -195,23 +196,25 @@ class Potential:
             in_pieces(piece, len(x), len(self.values))
         else:
             piece(0, len(x))
-        if not callable(self.metric):
-            for row in np.flatnonzero(np.isinf(minima)):
-                columns[row], minima[row] = self._far(x[row : row + 1])
+        for row in np.flatnonzero(np.isinf(minima)):
+            columns[row], minima[row] = self._far(x[row : row + 1])
         return columns, minima
 
     def _far(self, x: Matrix) -> tuple[int, float]:
-        """Return where the minimum for a point is attained, and it, if costs leave float64."""
-        exponent = int(_exponents(max(np.abs(x).max(), np.abs(self._sinks).max())))
-        sinks, of_cost = np.ldexp(self._sinks, -exponent), exponent * self._degree
-        values = np.ldexp(self.values, -of_cost)
-        value = self._cost.all_pairs(np.ldexp(x, -exponent), sinks)[0] - values
+        """Return where the minimum for a point is attained, and it, if it leaves float64."""
+        if callable(self.metric):
+            of_cost, cost = 2, np.ldexp(self._cost.all_pairs(x, self._sinks)[0], -2)
+        else:
+            exponent = int(_exponents(max(np.abs(x).max(), np.abs(self._sinks).max())))
+            of_cost, sinks = exponent * self._degree, np.ldexp(self._sinks, -exponent)
+            cost = self._cost.all_pairs(np.ldexp(x, -exponent), sinks)[0]
+        value = cost - np.ldexp(self.values, -of_cost)
         column = int(np.argmin(value))
         with np.errstate(over="ignore"):
             return column, float(np.ldexp(value[column], of_cost))
 
 
-def _of_function(found: Any, minima: Vector, x: Matrix) -> Matrix:
+def _of_function(found: Any, costs: Vector, x: Matrix) -> Matrix:
     """Return the gradients that a user's function gave, nan where every pair is forbidden."""
     gradient = _check.real("metric_gradient(x, y)", found, np)
     if gradient.shape != x.shape:
@@ -219,7 +222,7 @@ def _of_function(found: Any, minima: Vector, x: Matrix) -> Matrix:
             f"`metric_gradient` must return a gradient per pair, shape {x.shape}, "
             f"got {gradient.shape}"
         )
-    allowed = np.isfinite(minima)
+    allowed = np.isfinite(costs)
     for row in np.flatnonzero(allowed & np.isnan(gradient).any(axis=1))[:1]:
         raise ValueError(
             f"`metric_gradient` must return numbers where the cost is finite, got {gradient[row]} "

@@ -190,7 +190,9 @@ def judged(
         -mass.min(initial=0.0),
         mass.max(where=np.isinf(cost), initial=0.0),
     ]
-    carried = Carried(a, b, costs, rows, columns, mass, cost, row_error, column_error)
+    carried = Carried(
+        mass_exponent, a, b, costs, rows, columns, mass, cost, row_error, column_error
+    )
     least = costs.row_minima(g)
     if a @ np.maximum(f - least, 0.0) > ROUNDING * (a @ np.abs(f) + b @ np.abs(g)):
         # The transforms of potentials far larger than costs have lost the digits of these.
@@ -201,15 +203,11 @@ def judged(
         measure = in_double_double(carried, *given)
         least = costs.row_minima(measure.g)
     excess = np.maximum(measure.f - least, 0.0)
-    value, dual_value, gap = (
-        float(np.ldexp(number, mass_exponent))
-        for number in (measure.value, measure.dual_value, measure.gap)
-    )
     primal_residual = float(max(wrong) / a.sum())
     t = Transport(
-        value=value,
-        dual_value=dual_value,
-        gap=gap,
+        value=measure.value,
+        dual_value=measure.dual_value,
+        gap=measure.gap,
         primal_residual=primal_residual,
         dual_residual=float(excess.max()) / (costs.largest or 1.0),
         method=method,

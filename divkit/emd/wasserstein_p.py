@@ -16,8 +16,8 @@ from divkit.emd.metrics import metric as read_metric
 from divkit.emd.points import solve_points
 from divkit.emd.transport import Transport
 
-# Costs below have lost digits.
-_SMALLEST = 2.0**-960
+# Below it costs are subnormal, with fewer digits.
+_SMALLEST = 2.0**-1015
 
 
 def wasserstein(
@@ -126,8 +126,9 @@ def _to_the(p: float, distance: Metric) -> Any:
 
 
 def _root(t: Transport, x: Matrix, y: Matrix, p: float, distance: Metric) -> float:
-    if t.value < _SMALLEST:
-        rows, columns = t.plan.tocoo().coords
+    plan = t.plan.tocoo()
+    if t.value < _SMALLEST * max(1.0, plan.data.max()):
+        rows, columns = plan.coords
         if distance.by_pair(x[rows], y[columns]).any():
             raise _out_of_range(p)
     root: float = max(t.value, 0.0) ** (1 / p)

@@ -250,7 +250,8 @@ def _cuts(
             f"`points` must be a sequence of points, shape (n,) or (n, {len(box)}), got shape "
             f"{given.shape}"
         )
-    given = given.reshape(len(given), -1 if given.size else len(box))
+    if given.ndim == 1:
+        given = given.reshape(len(given), -1 if given.size else len(box))
     _check.finite("points", given, np)
     if given.shape[1] != len(box):
         raise ValueError(

@@ -138,7 +138,7 @@ def _gaussian_exponent(a: float, p: Any, q: Any) -> float:
     scale = np.where(np.abs(white.e) < 0.5, 1 + (1 - a) * white.e, a + (1 - a) * white.ratio)
     # In these coordinates (1−α) Σ_p + α Σ_q; what is singular but for rounding is singular.
     largest = np.max(white.ratio)
-    if np.any(scale <= 1e-15 * (abs(a) + abs(1 - a) * (largest if largest < INF else 0.0))):
+    if np.any(scale <= 1e-15 * abs(a) + abs(1 - a) * (1e-15 * largest if largest < INF else 0.0)):
         return -INF
     pairs = [*zip(white.inverse_e.tolist(), (-white.log_ratio).tolist(), strict=True)]
     gaps = [gap_of_ratio(a, e, log_u) for e, log_u in pairs]

@@ -38,7 +38,7 @@ def log_mean(a: float, e: float, log_u: float) -> float:
     """Return log(1 + α e), −inf where that is not positive."""
     if a * e <= -1:
         return -INF
-    if e < INF or a == 0:
+    if a * e < INF or a == 0:
         return math.log1p(a * e)
     return float(np.logaddexp(0.0, math.log(a) + log_u))
 

@@ -282,6 +282,7 @@ def _shared_edges(counts: tuple[Array, ...]) -> NDArray[np.intp]:
 
 
 def _normalised(counts: Array) -> Vector:
-    total = counts.sum()
-    result: Vector = counts / total
+    # A power of two, so that no sum of pseudo-counts leaves the range of float64.
+    counts = np.ldexp(counts, -int(np.frexp(counts.max())[1]))
+    result: Vector = counts / counts.sum()
     return result

@@ -246,8 +246,14 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     for _ in range(52):
         s = 0.5 * (low + high)
         # Σ w r with w = p^s q^(1−s)
-        near = q * (small * xp.expm1(s[..., None] * small) - excess)
-        far = r * xp.exp(log_q + s[..., None] * r)
+        log_w = log_q + s[..., None] * r
+        # Where every w is tiny, they are told from 0 in units of the largest.
+        largest = xp.max(xp.where(both, log_w, -xp.inf), axis=-1, keepdims=True)
+        tiny = (largest < -300.0) & (largest > -xp.inf)
+        unit = xp.where(tiny, largest, 0.0)
+        near = xp.where(tiny, xp.exp(xp.where(tiny & close, log_q - unit, 0.0)), q)
+        near = near * (small * xp.expm1(s[..., None] * small) - excess)
+        far = r * xp.exp(log_w - unit)
         terms = xp.where(both, xp.where(close, near, far), 0.0)
         rising = xp.sum(terms, axis=-1) + taken < 0
         low, high = xp.where(rising, s, low), xp.where(rising, high, s)

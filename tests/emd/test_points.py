@@ -380,6 +380,18 @@ def test_costs_that_change_from_call_to_call(rng, step, error, message):
         emd.solve_points(rng.random((700, 2)), rng.random((600, 2)), metric=moving)
 
 
+@pytest.mark.parametrize("calls", range(1, 12))
+def test_pairs_that_become_forbidden_while_they_are_looked_at(rng, calls):
+    left = iter(range(calls))
+
+    def forbidding(x, y):
+        return cdist(x, y) + (0.0 if next(left, None) is not None else np.inf)
+
+    x, y = rng.random((700, 2)), rng.random((600, 2))
+    with pytest.raises((ValueError, emd.ConvergenceError), match=r"`metric`|is now inf"):
+        emd.solve_points(x, y, metric=forbidding)
+
+
 def test_types_that_are_refused():
     for x in ("ab", X + 1j, X > 0):
         with pytest.raises(TypeError):

@@ -194,6 +194,22 @@ def test_bad_potentials(arguments, error, message):
         emd.Potential(*arguments)
 
 
+def test_costs_near_the_end_of_float64_are_told_from_forbidden_pairs():
+    """The minimum over j of 1e308 |x − y_j| + 1e308, half of it beyond float64."""
+
+    def far(x, y):
+        return np.abs(x[:, 0, None] - y[:, 0]) * 1e308
+
+    def slope(x, y):
+        return np.sign(x - y) * 1e308
+
+    f = emd.Potential([[0.0], [1.0]], [-1e308, -1.5e308], far, slope)
+    x = [[0.25], [0.9], [1.5]]
+    np.testing.assert_allclose(f(x), [1.25e308, 1.6e308, np.inf])
+    assert f.minimiser(x).tolist() == [0, 1, 1]
+    np.testing.assert_allclose(f.gradient(x)[:, 0], [1e308, -1e308, 1e308])
+
+
 @pytest.mark.parametrize(
     ("x", "message"),
     [

@@ -187,6 +187,26 @@ def test_implied_by_total_variation(tv):
     assert found["gan"] == pytest.approx((2 * low - 2 * log2, 2 * high - 2 * log2), rel=1e-10)
 
 
+@pytest.mark.parametrize("tv", [1e-8, 1e-10, 1e-20, 1e-100])
+def test_implied_by_very_small_total_variation(tv):
+    """What differs is far below the last digit of the masses, 1."""
+    names = ["squared_hellinger", "jensen_shannon", "triangular_discrimination", "kl"]
+    found = bounds.implied(tv=tv, of=[fdiv.CATALOGUE[name] for name in names])
+    largest = {"squared_hellinger": 2.0, "jensen_shannon": math.log(2)}
+    largest |= {"triangular_discrimination": 2.0, "kl": math.inf}
+    least = {"squared_hellinger": 1, "jensen_shannon": 0.5, "triangular_discrimination": 2, "kl": 2}
+    for name in names:
+        low, high = found[name]
+        assert low == pytest.approx(least[name] * tv**2, rel=1e-9)
+        assert high == pytest.approx(largest[name] * tv, rel=1e-13)
+
+
+def test_implied_total_variation_by_very_small_values():
+    low, high = bounds.implied(js=1e-20, of=[fdiv.total_variation])["total_variation"]
+    assert low == pytest.approx(1e-20 / math.log(2), rel=1e-12)
+    assert high == pytest.approx(math.sqrt(2e-20), rel=1e-9)
+
+
 @pytest.mark.parametrize("t", [1e-3, 0.1, 1.0, 3.0, 10.0])
 def test_vajdas_tight_lower_bound(t):
     """Fedotov, Harremoës & Topsøe (2003), Theorem 1: TV and the least KL as functions of t."""

@@ -86,7 +86,7 @@ def solve(
         method=method,
         iterations=optimum.pivots,
         shape=(a.size, b.size),
-        _plan=partial(_plan, a, b, optimum, mass_exponent),
+        _plan=partial(_plan, supply, np.minimum(a, b), optimum, mass_exponent),
         _potentials=(f, -f),
     )
     if not (measure.exact and t.primal_residual <= LARGEST_ERROR):
@@ -121,7 +121,8 @@ def _measured(
     paid = total(mass * optimum.lengths)
     size = paid + total(a * np.abs(f.high), b * np.abs(f.high))
     slack += fine_rounding(paid, size)
-    exact = is_rounding(slack, fault, paid, size, 16 * FINE_ROUNDING * size)
+    span = float(a.sum()) * float(np.max(np.abs(f.high)))
+    exact = is_rounding(slack, fault, paid, size, 16 * FINE_ROUNDING * size, span)
     return _Measure(f, rounded, paid, slack + fault, float(np.abs(error).max()), exact)
 
 
@@ -176,16 +177,15 @@ def _range(f: Vector, component: Indices) -> float:
     return float((most + least).max())
 
 
-def _plan(a: Vector, b: Vector, optimum: Optimum, mass_exponent: int) -> Any:
+def _plan(supply: Vector, stays: Vector, optimum: Optimum, mass_exponent: int) -> Any:
     """Return the plan of a flow: paths of it, and all common mass stays where it is."""
     with loading:
         from scipy.sparse import coo_array
 
-    nodes = a.size
+    nodes = supply.size
     order = np.argsort(optimum.tails, kind="stable")
     start = np.append(0, np.cumsum(np.bincount(optimum.tails, minlength=nodes)))
-    rows, columns, mass = flow_paths.paths(a - b, start, optimum.heads[order], optimum.mass[order])
-    stays = np.minimum(a, b)
+    rows, columns, mass = flow_paths.paths(supply, start, optimum.heads[order], optimum.mass[order])
     still = np.flatnonzero(stays)
     entries = np.ldexp(np.concatenate([stays[still], mass]), mass_exponent)
     places = np.concatenate([still, rows]), np.concatenate([still, columns])

@@ -14,7 +14,7 @@ import numpy as np
 
 from divkit.emd.answer import Answer, ConvergenceError, Indices, NoPlanError, Vector
 from divkit.emd.pricing import crash
-from divkit.emd.pricing.contract import Pricing
+from divkit.emd.pricing.contract import INCONSISTENT, Pricing, allowed_costs
 from divkit.emd.pricing.crash import TIE, Groups
 from divkit.emd.simplex.simplex import TOLERANCE, NetworkSimplex
 
@@ -68,7 +68,7 @@ def solve(
     f, rows, columns = pricing.shortlist(g, SHORTLIST, TIE)
     f = np.where(np.isfinite(f), f, 0.0)
     if refine is not None:
-        f, g = refine(rows, columns, pricing.at(rows, columns), f, g)
+        f, g = refine(rows, columns, allowed_costs(pricing, rows, columns), f, g)
     if groups is not None:
         simplex = crash.between_groups(a, b, pricing, f, g, rows, columns, groups, limit)
     else:
@@ -95,7 +95,7 @@ def solve(
         )
         if rows.size == 0:
             break
-        simplex.add(rows, columns + n, pricing.at(rows, columns) - f[rows] - g[columns])
+        simplex.add(rows, columns + n, allowed_costs(pricing, rows, columns) - f[rows] - g[columns])
     flow = simplex.flow()
     return Answer(flow.tails, flow.heads - n, flow.mass, now_f, now_g, simplex.pivots)
 
@@ -124,7 +124,7 @@ def _place(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> N
         )
         if rows.size == 0:
             raise NoPlanError(np.flatnonzero(source), np.flatnonzero(~sink))
-        simplex.add(rows, columns + n, pricing.at(rows, columns) - f[rows] - g[columns])
+        simplex.add(rows, columns + n, allowed_costs(pricing, rows, columns) - f[rows] - g[columns])
         rounds += 1
         _require_progress(rounds)
 
@@ -133,6 +133,5 @@ def _require_progress(rounds: int) -> None:
     # Rounds add twice as many pairs each before long, and so all of them before this.
     if rounds > _MOST_ROUNDS:
         raise ConvergenceError(
-            f"{rounds - 1} rounds of pairs were added, and still some are missing: the costs are "
-            "not the same whenever they are asked for"
+            f"{rounds - 1} rounds of pairs were added, and still some are missing: {INCONSISTENT}"
         )

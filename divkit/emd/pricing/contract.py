@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from divkit.emd.answer import Indices, Vector
+import numpy as np
+
+from divkit.emd.answer import ConvergenceError, Indices, Vector
+
+INCONSISTENT = "the costs are not the same whenever they are asked for"
 
 
 class Pricing(Protocol):
@@ -33,3 +37,20 @@ class Pricing(Protocol):
         If there are any, at least one is returned. Potentials may be infinite, though no g is
         +inf.
         """
+
+
+def allowed_costs(pricing: Pricing, rows: Indices, columns: Indices) -> Vector:
+    """Return the costs of pairs that were chosen because they are not forbidden.
+
+    Raises
+    ------
+    ConvergenceError
+        If one of them is now: a user's function may answer differently each time.
+    """
+    costs = pricing.at(rows, columns)
+    for k in np.flatnonzero(np.isinf(costs))[:1]:
+        raise ConvergenceError(
+            f"the cost of the pair ({rows[k]}, {columns[k]}) was finite and is now {costs[k]}: "
+            f"{INCONSISTENT}"
+        )
+    return costs

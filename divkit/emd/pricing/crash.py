@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from divkit.emd.answer import Indices, Vector
-from divkit.emd.pricing.contract import Pricing
+from divkit.emd.pricing.contract import Pricing, allowed_costs
 from divkit.emd.simplex import nested
 from divkit.emd.simplex.basis import match, ship, ship_within
 from divkit.emd.simplex.simplex import NetworkSimplex
@@ -56,7 +56,7 @@ def along_cheapest(
     Its forest ships along the `leading` pairs in their order, then along the cheapest.
     """
     n = a.size
-    costs = pricing.at(rows, columns)
+    costs = allowed_costs(pricing, rows, columns)
     reduced = costs - f[rows] - g[columns]
     supply = np.concatenate([a, -b])
     excess = supply.copy()
@@ -64,7 +64,7 @@ def along_cheapest(
     order = leading + np.argsort((reduced + TIE * costs)[leading:])
     basic = ship(np.concatenate([np.arange(leading), order]), tails, heads, excess)
     more_rows, more_columns, _ = _matched(pricing, g, excess[:n], -excess[n:])
-    more = pricing.at(more_rows, more_columns) - f[more_rows] - g[more_columns]
+    more = allowed_costs(pricing, more_rows, more_columns) - f[more_rows] - g[more_columns]
     return NetworkSimplex(
         supply,
         np.concatenate([rows, more_rows]),
@@ -100,7 +100,7 @@ def between_groups(
     mass[place[~new]] = more_mass[~new]
     mass = np.concatenate([mass, more_mass[new]])
     rows, columns = np.append(rows, more_rows[new]), np.append(columns, more_columns[new])
-    reduced = pricing.at(rows, columns) - f[rows] - g[columns]
+    reduced = allowed_costs(pricing, rows, columns) - f[rows] - g[columns]
     pivots = 0
     smallest = max(0, (max(n, m) - 1).bit_length() - _CELL.bit_length() + 1)
     for rank in groups.ranks:

@@ -13,6 +13,8 @@ Vector = NDArray[np.float64]
 
 _MOST_IDLE = 30
 _ROUNDING = 1e-15
+# Of the terms of a sum: less than this is rounding, whatever its size beside other sums.
+_NOISE = 1e-12
 
 
 class Program:
@@ -30,8 +32,11 @@ class Program:
         self._columns = np.concatenate([units, columns])
         self._basis = list(range(self._m))
         self._solve((np.arange(len(self._columns)) < self._m).astype(np.float64))
-        left = self._levels()[np.array(self._basis) < self._m]
-        self.feasible = bool(left.sum() <= 1e-9 * b.sum())
+        levels = np.maximum(self._levels(), 0.0)
+        units = np.array(self._basis) < self._m
+        terms = np.abs(self._matrix()) * levels
+        left = terms[:, units].sum(axis=1)
+        self.feasible = bool(np.all(left <= 1e-9 * (b + terms[:, ~units].sum(axis=1))))
 
     def add(self, columns: Vector) -> None:
         """Add columns at level 0."""
@@ -47,32 +52,42 @@ class Program:
         matrix: Vector = self._columns[self._basis, :-1].T
         return matrix
 
+    def _inverse(self) -> Vector:
+        """Return the inverse of the basis, pivots chosen where rows are scaled to one size."""
+        matrix = self._matrix()
+        size = np.max(np.abs(matrix), axis=1)
+        inverse: Vector = np.linalg.inv(matrix / size[:, None]) / size
+        return inverse
+
     def _levels(self) -> Vector:
-        return np.asarray(np.linalg.solve(self._matrix(), self._b), dtype=np.float64)
+        levels: Vector = self._inverse() @ self._b
+        return levels
 
     def _solve(self, costs: Vector) -> Vector:
         prices: Vector = np.zeros(self._m, dtype=np.float64)
         best, idle = np.inf, 0
         while idle < _MOST_IDLE:
-            inverse = np.asarray(np.linalg.inv(self._matrix()), dtype=np.float64)
+            inverse = self._inverse()
             prices = costs[self._basis] @ inverse
             # Between ratios that nearly agree, pivots go on for ever on rounding alone.
             value = float(prices @ self._b)
             idle = 0 if value < best - _ROUNDING * abs(best) else idle + 1
             best = min(best, value)
             reduced = costs - self._columns[:, :-1] @ prices
-            noise = float(np.max(np.abs(reduced[self._basis])))
+            noise = _ROUNDING * (np.abs(costs) + np.abs(self._columns[:, :-1]) @ np.abs(prices))
+            reduced[reduced >= -noise] = np.inf
             reduced[: self._m] = np.inf  # what is infeasible does not come back
             reduced[self._basis] = np.inf
             entering = int(np.argmin(reduced))
-            if reduced[entering] >= -_ROUNDING * np.max(np.abs(prices)) - 2 * noise:
+            if reduced[entering] == np.inf:
                 break
             direction = inverse @ self._columns[entering, :-1]
             levels = np.maximum(inverse @ self._b, 0.0)
-            size = 1e-12 * np.max(np.abs(direction))
+            size = _NOISE * (np.abs(inverse) @ np.abs(self._columns[entering, :-1]))
             blocked = direction > size
             # A unit column at level 0 must not rise either.
-            stuck = (np.array(self._basis) < self._m) & (levels <= 1e-12) & (direction < -size)
+            zero = levels <= _NOISE * (np.abs(inverse) @ self._b)
+            stuck = (np.array(self._basis) < self._m) & zero & (direction < -size)
             with np.errstate(all="ignore"):
                 steps = np.where(blocked, levels / direction, np.inf)
             steps[stuck] = 0.0

@@ -31,6 +31,7 @@ INF = math.inf
 
 _ALIASES = {"tv": "total_variation", "js": "jensen_shannon"}
 _LEAST = 1e-290  # of what is known and not 0
+_NEAREST = 1e-150  # |log(p/q)| whose square is a number as well
 _FARTHEST = 700.0  # of |log(p/q)| within double precision
 
 
@@ -147,6 +148,7 @@ def _range(D: Divergence, given: Mapping[Divergence, float]) -> Range:
     known = list(given)
     excess = np.array([float(value) - E.at_one for E, value in given.items()])
     limits = np.array([_at_end([*known, D], upper) for upper in (False, True)])
+    limits = np.insert(limits, 2, limits[:, 0] - limits[:, 1], axis=1)
     # What is known to be 0 leaves only ratios that add nothing to it.
     barred = (_end_values(known, False) != 0, _end_values(known, True) != 0)
     limits = limits[[not np.any(bar & (excess == 0)) for bar in barred]]
@@ -161,7 +163,10 @@ def _range(D: Divergence, given: Mapping[Divergence, float]) -> Range:
 class _Program:
     """Least Σ w c over w ≥ 0 with Σ w a = Σ w b = 1 and Σ w h_i = x_i, over all ratios.
 
-    Rows of `limits` are columns (a, b, h_1, …, c) that no finite ratio gives.
+    That the masses agree is asked for as Σ w (a − b) = 0: where P and Q nearly agree, the
+    difference of two sums of about 1 would be lost in their rounding.
+
+    Rows of `limits` are columns (a, b, a − b, h_1, …, c) that no finite ratio gives.
     """
 
     divergences: list[Divergence]  # the known ones, then that of c
@@ -171,8 +176,8 @@ class _Program:
     def least(self, sign: float) -> float:
         """Return the least Σ w c, +inf if c is never finite; with `sign` −1, less the largest."""
         factor = sign / self._typical()
-        ratios = _grid()
-        right = np.concatenate([[1.0, 1.0], (self.excess > 0).astype(np.float64)])
+        ratios = _grid(self.excess)
+        right = np.concatenate([[1.0, 0.0], (self.excess > 0).astype(np.float64)])
         program = Program(self._columns(ratios, self.limits, factor), right)
         if not program.feasible:
             if not Program(self._columns(ratios, self.limits, 0.0), right).feasible:
@@ -186,7 +191,10 @@ class _Program:
             if not len(better):
                 break
             program.add(self._columns(better, self.limits[:0], factor))
+            before = value
             value, prices = program.solve()
+            if before - value <= 1e-14 * abs(value):
+                break
             ratios = np.unique(np.concatenate([ratios, better]))
         return value / abs(factor)
 
@@ -199,7 +207,7 @@ class _Program:
         for upper in (True, False):
             ends.append(_end_values(known, upper))
         columns = columns.copy()
-        h = columns[:, 2:-1]
+        h = columns[:, 3:-1]
         zero = self.excess == 0
         usable = np.all(h[:, zero] == 0, axis=1)
         for i, (upper, lower) in enumerate(zip(*ends, strict=True)):
@@ -211,12 +219,13 @@ class _Program:
         if factor == 0:  # only whether the known values go together is asked
             columns[:, -1] = 0.0
         columns[:, -1] *= factor
+        columns = np.delete(columns, 1, axis=1)
         size = np.max(np.abs(columns), axis=1, keepdims=True)
         usable &= np.isfinite(size[:, 0]) & (size[:, 0] > 0)
         return columns / np.where(usable[:, None], size, 1.0), usable
 
     def _columns(self, ratios: Vector, limits: Vector, factor: float) -> Vector:
-        """Return columns (a, b, h_1/x_1, …, c·factor), each scaled to a largest entry of 1."""
+        """Return columns (a, a − b, h_1/x_1, …, c·factor), each scaled to a largest entry of 1."""
         with np.errstate(all="ignore"):
             columns = np.concatenate([self._ordinary(ratios), limits])
             scaled, usable = self._scaled(columns, factor)
@@ -225,35 +234,40 @@ class _Program:
 
     def _ordinary(self, ratios: Vector) -> Vector:
         a, b = np.exp(np.minimum(ratios, 0.0)), np.exp(np.minimum(-ratios, 0.0))
-        return np.stack([a, b, *(_excess(D, ratios) for D in self.divergences)], axis=-1)
+        return np.stack(
+            [a, b, _difference(ratios), *(_excess(D, ratios) for D in self.divergences)], axis=-1
+        )
 
     def _cheaper(self, ratios: Vector, prices: Vector, factor: float) -> Vector:
         """Return ratios between those there that would lower the optimum."""
 
-        def reduced(x: Vector) -> Vector:
-            columns = self._ordinary(x.ravel())
-            scaled, usable = self._scaled(columns, factor)
-            cost = np.where(usable, scaled[:, -1] - scaled[:, :-1] @ prices, INF)
-            return np.where(np.isnan(cost), INF, cost).reshape(x.shape)
+        def reduced(x: Vector) -> tuple[Vector, Vector]:
+            """Return reduced costs, and the size of their terms."""
+            scaled, usable = self._scaled(self._ordinary(x.ravel()), factor)
+            rows, cost = scaled[:, :-1], scaled[:, -1]
+            of_x = np.where(usable, cost - rows @ prices, INF)
+            size = np.abs(cost) + np.abs(rows) @ np.abs(prices)
+            of_x[np.isnan(of_x)] = INF
+            return of_x.reshape(x.shape), size.reshape(x.shape)
 
         with np.errstate(all="ignore"):
-            cost = reduced(ratios)
+            cost, _ = reduced(ratios)
             inner = np.flatnonzero((cost[1:-1] <= cost[:-2]) & (cost[1:-1] <= cost[2:])) + 1
             low, high = ratios[inner - 1], ratios[inner + 1]
             best = ratios[inner]
             for _ in range(9):
                 x = low + (high - low) * np.linspace(0, 1, 15)[:, None]
-                at = np.argmin(reduced(x), axis=0)
+                at = np.argmin(reduced(x)[0], axis=0)
                 every = np.arange(len(at))
                 best = x[at, every]
                 low, high = x[np.maximum(at - 1, 0), every], x[np.minimum(at + 1, 14), every]
-            gain = -reduced(best)
-        found: Vector = best[gain > 2e-15 * (1 + np.max(np.abs(prices)))]
+            cost, size = reduced(best)
+        found: Vector = best[cost < -4e-15 * size]
         return found
 
     def _typical(self) -> float:
         """Return c for the coins (s, 1−s), (1−s, s) that have the first known value, or nearly."""
-        ratios = _grid()
+        ratios = _grid(self.excess)
         ratios = ratios[ratios > 0]
         s, rest = 1 / (1 + np.exp(-ratios)), 1 / (1 + np.exp(ratios))
         first, c = (
@@ -273,9 +287,14 @@ def _refuse(given: Mapping[Divergence, float]) -> None:
     raise ValueError(f"some pair of distributions must have all known values, got {values}")
 
 
-def _grid() -> Vector:
-    """Return values of log(p/q), close on a logarithmic scale on both sides of 0."""
-    steps = np.geomspace(1e-14, _FARTHEST, 240)
+def _grid(excess: Vector) -> Vector:
+    """Return values of log(p/q), close on a logarithmic scale on both sides of 0.
+
+    Ratios as near to 1 matter as the least value known, which total variation is in proportion to.
+    """
+    least = 1e-2 * np.min(excess, where=excess > 0, initial=1e-12)
+    nearest = max(_NEAREST, float(least))
+    steps = np.geomspace(nearest, _FARTHEST, math.ceil(15 * math.log10(_FARTHEST / nearest)))
     return np.concatenate([-steps[::-1], [0.0], steps])
 
 
@@ -283,10 +302,14 @@ def _excess(D: Divergence, ratios: Vector) -> Vector:
     """Return h(p, q), the larger of p and q being 1, at log(p/q)."""
     smaller = np.exp(-np.abs(ratios))
     p, q = np.where(ratios > 0, 1.0, smaller), np.where(ratios > 0, smaller, 1.0)
-    difference = -np.sign(ratios) * np.expm1(-np.abs(ratios))
     with np.errstate(all="ignore"):
-        h: Vector = D.formulas.integrand(p, q, difference, np)
+        h: Vector = D.formulas.integrand(p, q, _difference(ratios), np)
     return h
+
+
+def _difference(ratios: Vector) -> Vector:
+    """Return p − q, the larger being 1, at log(p/q)."""
+    return -np.sign(ratios) * np.expm1(-np.abs(ratios))
 
 
 def _end_values(divergences: list[Divergence], upper: bool) -> Vector:

@@ -16,6 +16,8 @@ from divkit.fdiv.divergence import Divergence
 
 Vector = NDArray[np.float64]
 
+# A price that is more than all others add up to.
+_PROHIBITIVE = 1e300
 _ROUNDS = 80
 _ENOUGH = 1e-10  # a gap on which more cuts are not worth while
 _PROMISED = 1e-7
@@ -105,7 +107,9 @@ def interpolated(
     lipschitz = _check.real_number("lipschitz", lipschitz)
     if not 0 < lipschitz < math.inf:
         raise ValueError(f"`lipschitz` must be positive and finite, got {lipschitz!r}")
-    problem = _Problem(D, p / p.sum(), q / q.sum(), lipschitz * M)
+    # Nothing moves at such a price.
+    costs = lipschitz * np.minimum(M, _PROHIBITIVE / lipschitz)
+    problem = _Problem(D, p / p.sum(), q / q.sum(), costs)
     return problem.solve()
 
 
@@ -166,7 +170,7 @@ class _Problem:
         atoms, ratios = atoms[usable], ratios[usable]
         slopes, levels = slopes[usable], levels[usable]
         # Variables: π row by row, then a height for each atom.
-        linear = np.where(self.q > 0, 0.0, min(D.slope, 1e300))
+        linear = np.where(self.q > 0, 0.0, min(D.slope, _PROHIBITIVE))
         cost = np.concatenate([(self.C + linear).ravel(), np.ones(n)])
         upper = np.where(self.open, np.inf, 0.0)
         low = np.concatenate([np.zeros(n * n), np.where(self.q > 0, -np.inf, 0.0)])

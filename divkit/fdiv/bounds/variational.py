@@ -135,7 +135,7 @@ def shifted_and_scaled(
     scale, _ = _root(rows.rise_in_scale, 1e-12 / width, 1e30 / width, 1e-14)
     scale = np.where(slope == 0, 0.0, scale)
     best = rows.bound((p, q, T), axis, normalize, rows.best_shifts(scale)[0], scale)
-    if (best.scale != 1).all():
+    if (best.scale != 1).all() and np.isfinite(_plain(best.value)).all():
         return best
     # Penalties of a critic so large may overflow, and then it is worth nothing.
     other = shifted(D, p, q, T, axis, normalize)
