@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -68,3 +70,57 @@ def test_no_value_is_rounded_to_nothing(rng, way):
     value = {**_matrix(rng), **_points(rng), **_graphs(rng)}[way]
     with pytest.raises(ValueError, match=r"must fit into float64, got mass 1.*e-211 .* rescale"):
         value(2.0**-700, 2.0**-700)
+
+
+def test_products_of_large_masses_and_the_smallest_costs_keep_their_digits():
+    mass, cost = 1.018517988167243e91, 2.47e-321  # a subnormal cost, of 9 bits
+    exact = float(Fraction(mass) * Fraction(cost))
+    for method in ("auto", "highs", "pot"):
+        t = emd.solve([mass], [0.0, mass, 0.0], [[0.0, cost, 0.0]], method=method)
+        assert t.value == t.dual_value == exact
+    claim = emd.certify([mass], [mass], [[-5e-324]], [[mass]], [0.0], [-5e-324], method="a claim")
+    assert claim.value == claim.dual_value == float(Fraction(mass) * Fraction(-5e-324))
+
+
+def test_masses_below_the_rounding_of_others_find_their_place():
+    """What the heaviest atoms get too much or too little of is below their last digit."""
+    unit = 2.0**-60
+    a, b = [1.0, unit], [unit / 2, unit / 2, 1.0]
+    costs = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])
+    for M in (costs, csr_array(costs + 2.0)):
+        t = emd.solve(a, b, M)
+        assert t.gap <= 1e-12 * max(abs(t.value), unit)
+    assert emd.solve(a, b, costs).value == -unit / 2
+
+
+def test_what_masses_below_the_rounding_of_others_may_cost_is_in_the_gap():
+    a = [1.0, 2.0**-52]
+    b = [2.0**-53, 2.0**-55, 2.0**-54, 2.0**-55, 1.0]
+    M = np.array([[0.0, 0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 1.0, 2.0]])
+    exact = 2.0**-53 + 2.0**-55
+    for start in (None, (np.zeros(2), np.zeros(5))):
+        t = emd.solve(a, b, M, start=start)
+        assert abs(t.value - exact) <= abs(t.gap) + 1e-13 * exact
+        assert t.dual_value == pytest.approx(exact, rel=1e-13)
+        assert abs(t.gap) <= 2.0**-54
+
+
+def test_weights_far_smaller_than_the_largest():
+    x = [[0.0, 0.0, 8.0], [0.0, 0.0, 0.0]]
+    y = [[0.0, 0.0, 8.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    distance = emd.wasserstein(x, y, [1.0, 1e-300], [1.0, 5e-301, 5e-301], p=1)
+    assert distance == pytest.approx(5e-301, rel=1e-13)
+
+
+def test_flows_whose_masses_are_below_the_rounding_of_others():
+    lengths = np.full((6, 6), np.inf)
+    for i, j, length in ((1, 0, 0), (3, 0, 1), (3, 1, 1), (4, 5, 0), (5, 3, 0)):
+        lengths[i, j] = length
+    rows, columns = np.nonzero(np.isfinite(lengths))
+    graph = csr_array((lengths[rows, columns], (rows, columns)), shape=(6, 6))
+    eps, mass = 2.0**-52, 2.0**-20
+    t = emd.solve_graph([eps, 2.0**-60, eps, mass, 1, 1], [mass, eps, eps, 1, 2.0**-60, 1], graph)
+    # From 5 through 3 to 0 and 1; eps stays at 0 and 2**-60 at 1 already.
+    exact = (mass - eps) + (eps - 2.0**-60)
+    assert abs(t.value - exact) <= abs(t.gap) + 1e-13 * exact
+    assert abs(t.gap) <= 4 * eps

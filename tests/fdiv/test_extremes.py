@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from divkit import fdiv
-from divkit.fdiv import bounds, evaluate, fused
+from divkit.fdiv import bounds, closed_form, evaluate, fused
 
 
 def test_a_bound_of_ones_own_divergence_is_one():
@@ -244,3 +244,40 @@ def test_measures_of_tiny_mass_that_nearly_agree():
     for given in ((p, q), ([p], [q])):
         found = fdiv.squared_hellinger(*given, normalize=True)
         assert found == pytest.approx(float(half), rel=1e-13)
+
+
+def test_pseudo_counts_whose_sum_overflows():
+    p, q = fdiv.histograms(np.arange(5.0), np.arange(3.0), bins=4, zeros=1e308)
+    np.testing.assert_allclose(p, 0.25)
+    np.testing.assert_allclose(q, 0.25)
+
+
+def test_nothing_moves_where_that_costs_more_than_float64_holds():
+    p, q = np.array([0.2, 0.3, 0.5]), np.array([0.1, 0.6, 0.3])
+    M = np.abs(np.arange(3.0)[:, None] - np.arange(3.0))
+    for lipschitz in (1e100, 1e308):
+        found = bounds.interpolated(fdiv.kl, p, q, M, lipschitz)
+        assert found.value == pytest.approx(float(fdiv.kl(p, q)), rel=1e-9)
+
+
+def test_points_without_coordinates_are_refused():
+    with pytest.raises(ValueError, match="`points` must have 1 coordinates each"):
+        fdiv.from_densities(lambda x: -(x**2), lambda x: -(x**2), (-1, 1), points=np.empty((2, 0)))
+
+
+def test_gaussians_whose_variances_differ_by_all_that_float64_holds():
+    value = closed_form.gaussian(fdiv.pearson, 0.0, 1.0, 0.0, 1e308)
+    assert value == pytest.approx(float(mp.sqrt(mp.mpf(1e308) / 2)), rel=1e-12)
+
+
+def test_a_scaled_bound_is_no_worse_where_scaling_overflows():
+    p, q, T = np.array([0.0, 1.0]), np.array([5e-324, 2.0]), np.array([0.0, 0.002])
+    for D in (fdiv.gan, fdiv.kl, fdiv.pearson):
+        shifted = bounds.shifted(D, p, q, T, normalize=True)
+        assert bounds.shifted_and_scaled(D, p, q, T, normalize=True).value >= shifted.value - 1e-12
+
+
+def test_the_chernoff_exponent_where_every_weight_is_tiny():
+    p, q = np.array([5e-324, 3.0]), np.array([1.0, 0.0])
+    exact = -mp.log(mp.mpf(5e-324) / 3)
+    assert fdiv.chernoff(p, q, normalize=True) == pytest.approx(float(exact), rel=1e-13)
