@@ -15,6 +15,8 @@ from divkit import fdiv as fdiv
 
 __version__ = "0.1.0"
 
+__all__ = ["cvx", "emd", "fdiv", "gan", "plot", "testing"]
+
 # Loaded on first use: they import more than a divergence needs.
 _LAZY = ("cvx", "emd", "gan", "plot", "testing")
 

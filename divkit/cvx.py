@@ -13,6 +13,11 @@ import numpy as np
 from divkit import _check
 from divkit.fdiv.divergence import Divergence
 
+__all__ = [
+    "divergence",
+    "emd",
+]
+
 Expression = Any  # of cvxpy, whose classes are known only where it is installed
 
 

@@ -18,6 +18,14 @@ from divkit import _check, _draw, emd
 from divkit._draw import INK, P_COLOR, PALE, Q_COLOR, Floats
 from divkit.fdiv import CATALOGUE, Divergence, jensen_shannon, total_variation
 
+__all__ = [
+    "divergences",
+    "histograms",
+    "parallel_lines",
+    "plan",
+    "potentials",
+]
+
 if TYPE_CHECKING:
     from divkit._draw import Canvas
 

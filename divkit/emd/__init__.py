@@ -17,3 +17,23 @@ from divkit.emd.transport import Transport as Transport
 from divkit.emd.transport import c_transform as c_transform
 from divkit.emd.transport import certify as certify
 from divkit.emd.wasserstein_p import wasserstein as wasserstein
+
+__all__ = [
+    "Batch",
+    "ConvergenceError",
+    "Potential",
+    "Transport",
+    "c_transform",
+    "certify",
+    "distance",
+    "dual",
+    "pairwise",
+    "primal",
+    "solve",
+    "solve_batch",
+    "solve_graph",
+    "solve_grid",
+    "solve_line",
+    "solve_points",
+    "wasserstein",
+]

@@ -51,3 +51,22 @@ from divkit.fdiv import bounds as bounds
 from divkit.fdiv import closed_form as closed_form
 from divkit.fdiv.densities import from_densities as from_densities
 from divkit.fdiv.samples import histograms as histograms
+
+__all__ = [
+    "CATALOGUE",
+    "Divergence",
+    "Family",
+    "Formulas",
+    "Interval",
+    "Transform",
+    "bhattacharyya",
+    "bounds",
+    "chernoff",
+    "closed_form",
+    "custom",
+    "from_densities",
+    "histograms",
+    "pairwise",
+    "renyi",
+    *CATALOGUE,
+]

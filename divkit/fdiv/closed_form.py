@@ -27,6 +27,18 @@ from divkit.fdiv.exponential_family import (
     divergence,
 )
 
+__all__ = [
+    "bernoulli",
+    "beta",
+    "dirichlet",
+    "exponential",
+    "gamma",
+    "gaussian",
+    "geometric",
+    "laplace",
+    "poisson",
+]
+
 if TYPE_CHECKING:
     from divkit.fdiv.transforms import Transform
 

@@ -20,3 +20,23 @@ from divkit.gan.objective import Objective as Objective
 from divkit.gan.objective import matching_aware as matching_aware
 from divkit.gan.train import train as train
 from divkit.gan.training import Training as Training
+
+__all__ = [
+    "FGAN",
+    "WGAN",
+    "Clip",
+    "Coupling",
+    "Estimate",
+    "GradientPenalty",
+    "Lipschitz",
+    "MatchingAware",
+    "Objective",
+    "SpectralNorm",
+    "Training",
+    "couple",
+    "couple_points",
+    "earth_mover",
+    "estimate",
+    "matching_aware",
+    "train",
+]

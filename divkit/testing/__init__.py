@@ -13,3 +13,16 @@ from divkit.testing.problems import transport_problems as transport_problems
 from divkit.testing.transports import TRANSPORT_IDENTITIES as TRANSPORT_IDENTITIES
 from divkit.testing.transports import check_transport as check_transport
 from divkit.testing.transports import transport_checks as transport_checks
+
+__all__ = [
+    "TRANSPORT_IDENTITIES",
+    "check_divergence",
+    "check_transport",
+    "costs",
+    "distributions",
+    "divergence_checks",
+    "pairs",
+    "point_clouds",
+    "transport_checks",
+    "transport_problems",
+]

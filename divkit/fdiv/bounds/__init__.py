@@ -9,3 +9,15 @@ from divkit.fdiv.bounds.variational import Bound as Bound
 from divkit.fdiv.bounds.variational import plain as plain
 from divkit.fdiv.bounds.variational import shifted as shifted
 from divkit.fdiv.bounds.variational import shifted_and_scaled as shifted_and_scaled
+
+__all__ = [
+    "INEQUALITIES",
+    "Bound",
+    "Inequality",
+    "Interpolation",
+    "implied",
+    "interpolated",
+    "plain",
+    "shifted",
+    "shifted_and_scaled",
+]
