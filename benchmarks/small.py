@@ -13,7 +13,7 @@ import numpy as np
 import ot
 
 from divkit import emd
-from divkit.emd.small import small
+from divkit.emd._small import small
 
 try:
     from .dense import COSTS, Problem, awkward, weighted
@@ -88,7 +88,7 @@ print(time.perf_counter() - start)
 """
 LOAD = """
 import time
-from divkit.emd.small import small
+from divkit.emd._small import small
 start = time.perf_counter()
 small.load()
 print(time.perf_counter() - start)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
-from divkit.fdiv.divergence import Divergence
+from divkit.fdiv._divergence import Divergence
 
 __all__ = [
     "divergence",
@@ -77,7 +77,7 @@ def divergence(D: Divergence, p: Any, q: Any) -> Expression:
     if D.formulas.cone is None:
         raise ValueError(
             f"{D} has no cone form: give its formulas one, `cone(p, q, xp)`, see "
-            "divkit.fdiv.divergence.Formulas"
+            "divkit.fdiv._divergence.Formulas"
         )
     cp = _import_cvxpy()
     p, q = _affine(cp, "p", p), _affine(cp, "q", q)

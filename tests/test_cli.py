@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 import divkit
 from divkit import cli, emd, fdiv, testing
-from divkit.commands import app
-from divkit.compare import compare
+from divkit.cli._commands import app
+from divkit.cli._compare import compare
 
 P = np.array([0.1, 0.4, 0.2, 0.3])
 Q = np.array([0.3, 0.2, 0.25, 0.25])
@@ -212,7 +212,9 @@ def test_the_catalogue_fits_a_terminal():
 
 
 def test_the_catalogue_is_printed_with_its_formulas(monkeypatch):
-    monkeypatch.setattr("divkit.commands.out", Console(width=200))  # no formula is broken there
+    monkeypatch.setattr(
+        "divkit.cli._commands.out", Console(width=200)
+    )  # no formula is broken there
     result = run("table")
     assert result.exit_code == 0
     words = "".join(result.stdout.split())
@@ -274,7 +276,7 @@ def test_the_demo_ends_with_where_the_report_is(monkeypatch):
         show(compare(Q, P))
         return directory / "report.html"
 
-    monkeypatch.setattr("divkit.demo.run", without_pictures)
+    monkeypatch.setattr("divkit.cli._demo.run", without_pictures)
     result = run("demo", "--out", "shown")
     assert result.exit_code == 0
     assert result.stdout.count("Earth mover's distance") == 2
@@ -339,7 +341,7 @@ def test_a_missing_extra_is_named(folder, absent, args, extra):
 
 
 def test_another_missing_module_is_not_hidden(monkeypatch):
-    monkeypatch.setitem(sys.modules, "divkit.commands", None)
+    monkeypatch.setitem(sys.modules, "divkit.cli._commands", None)
     with pytest.raises(ModuleNotFoundError):
         cli.main()
 
@@ -380,8 +382,8 @@ def test_a_bar_is_for_a_terminal(monkeypatch):
     monkeypatch.setattr(testing, "divergence_checks", lambda D: [("zero", lambda n: None)])
     assert run("verify", "kl").stderr == ""
     asked = []
-    monkeypatch.setattr("divkit.gan_demo.run", lambda *args, **options: asked.append(options))
-    monkeypatch.setattr("divkit.tables.training", lambda data, found: "")
+    monkeypatch.setattr("divkit.cli._gan_demo.run", lambda *args, **options: asked.append(options))
+    monkeypatch.setattr("divkit.cli._tables.training", lambda data, found: "")
     CliRunner().invoke(app, ["gan"])
     assert asked[0]["progress"] is False
 
@@ -390,7 +392,7 @@ def test_an_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
     def full(**given):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("divkit.commands.app", full)
+    monkeypatch.setattr("divkit.cli._commands.app", full)
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 2

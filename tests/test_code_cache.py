@@ -209,7 +209,7 @@ print(*[record.getMessage() for record in told if record.levelno >= logging.WARN
 # A loop that calls one of another file.
 ENTERED = """
 import numpy as np
-from divkit.emd.on_line import staircase_loops
+from divkit.emd._on_line import staircase_loops
 columns, highs, lows = np.zeros(1, np.int64), np.zeros(1), np.zeros(1)
 a, b = np.array([1.0, 2.0]), np.array([0.5, 2.5])
 staircase_loops.entered(a, b, np.array([1]), columns, highs, lows)
@@ -256,7 +256,7 @@ def test_two_processes_may_compile_at_once_and_others_load(copy):
 
 def test_a_change_in_another_file_is_seen(copy):
     assert run(copy, ENTERED) == ["1 -2.0 0.0 0"]
-    called = copy / "emd" / "on_line" / "line_loops.py"
+    called = copy / "emd" / "_on_line" / "line_loops.py"
     before = called.read_text(encoding="utf-8")
     called.write_text(f"{before}\n\n@exact\ndef difference(s, t):\n    return s - t, 7.0\n")
     assert run(copy, ENTERED) == ["1 -2.0 14.0 0"]
@@ -276,7 +276,7 @@ def test_damaged_and_foreign_code_is_compiled_again(copy):
 
 def test_a_folder_that_goes_away_meanwhile_does_not_matter(copy):
     removed = f"shutil.rmtree({str(copy / '__pycache__')!r})"
-    code = f"import shutil, divkit.emd.on_line.line_loops\n{removed}\n{ENTERED}"
+    code = f"import shutil, divkit.emd._on_line.line_loops\n{removed}\n{ENTERED}"
     assert run(copy, code) == ["1 -2.0 0.0 0"]
     assert len(code_of(copy)) == 2
 

@@ -16,7 +16,7 @@ warnings.simplefilter("error")
 import numpy as np
 from scipy.sparse import csr_array
 from divkit import emd, fdiv
-from divkit.emd.small import small
+from divkit.emd._small import small
 
 small.fits = lambda *_: False
 given = np.load(sys.argv[1])

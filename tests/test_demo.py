@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from divkit import demo
+from divkit.cli import _demo
 
 KINDS = ("histograms", "plan", "potentials", "divergences")
 PICTURES = sorted(
@@ -15,7 +15,7 @@ PICTURES = sorted(
 
 def test_the_demo_shows_two_comparisons_and_writes_all_its_files(tmp_path):
     shown = []
-    report = demo.run(tmp_path / "new" / "report", show=shown.append)
+    report = _demo.run(tmp_path / "new" / "report", show=shown.append)
     assert [found.names for found in shown] == [("mean 3", "mean 8"), ("one 3", "one 8")]
     for found in shown:
         assert found.shape == (8, 8)

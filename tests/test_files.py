@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from divkit import files
+from divkit.cli import _files
 
 MATRIX = np.array([[1.0, 2.5], [3.0, 4.0], [0.0, 1e-3]])
 
@@ -21,10 +21,10 @@ def test_binary_files_come_back_as_they_are(tmp_path):
     np.savez(tmp_path / "one.npz", counts=counts)
     np.savez(tmp_path / "two.npz", p=MATRIX, q=counts)
     for given in ("counts.npy", "one.npz", "one.npz:counts", "two.npz:q"):
-        found = files.read(str(tmp_path / given))
+        found = _files.read(str(tmp_path / given))
         assert found.dtype == counts.dtype
         np.testing.assert_array_equal(found, counts)
-    np.testing.assert_array_equal(files.read(str(tmp_path / "two.npz:p")), MATRIX)
+    np.testing.assert_array_equal(_files.read(str(tmp_path / "two.npz:p")), MATRIX)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def test_binary_files_come_back_as_they_are(tmp_path):
 )
 def test_text_is_read_as_a_matrix(tmp_path, name, text):
     (tmp_path / name).write_text(text, encoding="utf-8")
-    np.testing.assert_array_equal(files.read(str(tmp_path / name)), MATRIX)
+    np.testing.assert_array_equal(_files.read(str(tmp_path / name)), MATRIX)
 
 
 def test_text_keeps_rows_and_columns_apart(tmp_path):
     (tmp_path / "row.csv").write_text("1,2,3")
     (tmp_path / "column.csv").write_text("1\n2\n3")
-    assert files.read(str(tmp_path / "row.csv")).shape == (1, 3)
-    assert files.read(str(tmp_path / "column.csv")).shape == (3, 1)
+    assert _files.read(str(tmp_path / "row.csv")).shape == (1, 3)
+    assert _files.read(str(tmp_path / "column.csv")).shape == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_text_keeps_rows_and_columns_apart(tmp_path):
 def test_what_cannot_be_read_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
-        files.read(str(tmp_path / name))
+        _files.read(str(tmp_path / name))
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -123,7 +123,7 @@ def test_headers_are_looked_at_before_arrays_are_read(tmp_path, suffix, content,
         path.write_bytes(content)
     tracemalloc.start()
     with pytest.raises(ValueError, match=message) as caught:
-        files.read(str(path))
+        _files.read(str(path))
     assert tracemalloc.get_traced_memory()[1] < 1e6
     tracemalloc.stop()
     assert str(path) in str(caught.value)
@@ -149,14 +149,14 @@ def test_broken_archives_are_named(tmp_path):
     ):
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(ValueError, match=message):
-            files.read(str(tmp_path / "bad.npz"))
+            _files.read(str(tmp_path / "bad.npz"))
 
 
 def test_text_may_be_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_LONGEST", 4)
+    monkeypatch.setattr(_files, "_LONGEST", 4)
     (tmp_path / "a.csv").write_text("1,2\n3,4\n")
     with pytest.raises(ValueError, match="at most 0 MiB of text"):
-        files.read(str(tmp_path / "a.csv"))
+        _files.read(str(tmp_path / "a.csv"))
 
 
 def test_pickled_objects_are_refused(tmp_path):
@@ -164,7 +164,7 @@ def test_pickled_objects_are_refused(tmp_path):
     np.savez(tmp_path / "objects.npz", objects=np.array([{"a": 1}]))
     for name in ("objects.npy", "objects.npz"):
         with pytest.raises(ValueError, match="must hold arrays of numbers"):
-            files.read(str(tmp_path / name))
+            _files.read(str(tmp_path / name))
 
 
 def test_missing_files_and_arrays_are_named(tmp_path):
@@ -177,4 +177,4 @@ def test_missing_files_and_arrays_are_named(tmp_path):
         ("none.npz", "got none"),
     ):
         with pytest.raises(ValueError, match=message):
-            files.read(str(tmp_path / given))
+            _files.read(str(tmp_path / given))

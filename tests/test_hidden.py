@@ -12,7 +12,7 @@ from scipy.sparse import coo_array, csr_array
 
 from divkit import cvx, emd, fdiv, plot
 from divkit._check import hidden
-from divkit.compare import compare, compare_samples
+from divkit.cli._compare import compare, compare_samples
 from divkit.fdiv import bounds
 
 P = np.array([0.5, 0.25, 0.25])

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from divkit import emd, fdiv, plot
-from divkit.compare import compare, compare_samples
+from divkit.cli._compare import compare, compare_samples
 
 P = np.array([0.1, 0.4, 0.2, 0.3])
 Q = np.array([0.3, 0.2, 0.25, 0.25])

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from divkit.compare import compare, compare_samples
-from divkit.report import Section, pictures, render, write
+from divkit.cli._compare import compare, compare_samples
+from divkit.cli._report import Section, pictures, render, write
 
 rng = np.random.default_rng(11)
 LINE = compare([0.5, 0.5, 0.0], [0.0, 0.5, 0.5])

@@ -3,12 +3,12 @@
 Each divergence is a record: call it on two distributions, or ask it for its dual side.
 """
 
-from divkit.fdiv.all_pairs import pairwise as pairwise
-from divkit.fdiv.divergence import Divergence as Divergence
-from divkit.fdiv.divergence import Formulas as Formulas
-from divkit.fdiv.divergence import Interval as Interval
-from divkit.fdiv.family import Family as Family
-from divkit.fdiv.derivation.from_generator import custom as custom
+from divkit.fdiv._pairwise import pairwise as pairwise
+from divkit.fdiv._divergence import Divergence as Divergence
+from divkit.fdiv._divergence import Formulas as Formulas
+from divkit.fdiv._divergence import Interval as Interval
+from divkit.fdiv._family import Family as Family
+from divkit.fdiv._derivation.from_generator import custom as custom
 
 # The catalogue: one line per divergence, in the order of the published table.
 from divkit.fdiv.catalogue.total_variation import total_variation as total_variation
@@ -34,10 +34,10 @@ from divkit.fdiv.catalogue.tsallis import tsallis as tsallis
 from divkit.fdiv.catalogue.cressie_read import cressie_read as cressie_read
 
 # Functions of f-divergences with bounds of their own.
-from divkit.fdiv.transforms import Transform as Transform
-from divkit.fdiv.transforms import bhattacharyya as bhattacharyya
-from divkit.fdiv.transforms import chernoff as chernoff
-from divkit.fdiv.transforms import renyi as renyi
+from divkit.fdiv._transforms import Transform as Transform
+from divkit.fdiv._transforms import bhattacharyya as bhattacharyya
+from divkit.fdiv._transforms import chernoff as chernoff
+from divkit.fdiv._transforms import renyi as renyi
 
 # A family stands in it at its default parameters.
 CATALOGUE: dict[str, Divergence] = {
@@ -49,8 +49,8 @@ CATALOGUE: dict[str, Divergence] = {
 # What stands on the catalogue.
 from divkit.fdiv import bounds as bounds
 from divkit.fdiv import closed_form as closed_form
-from divkit.fdiv.densities import from_densities as from_densities
-from divkit.fdiv.samples import histograms as histograms
+from divkit.fdiv._densities import from_densities as from_densities
+from divkit.fdiv._samples import histograms as histograms
 
 __all__ = [
     "CATALOGUE",

@@ -15,8 +15,8 @@ import numpy as np
 
 from divkit import _check
 from divkit._check import Array
-from divkit.fdiv.divergence import Divergence
-from divkit.fdiv.exponential_family import (
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._exponential_family import (
     DIRICHLET,
     EXPONENTIAL,
     GAMMA,
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from divkit.fdiv.transforms import Transform
+    from divkit.fdiv._transforms import Transform
 
 
 def gaussian(

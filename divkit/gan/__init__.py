@@ -3,23 +3,23 @@
 Needs torch, and is the only part of divkit that does. Networks are the caller's.
 """
 
-from divkit.gan.coupling import Coupling as Coupling
-from divkit.gan.coupling import couple as couple
-from divkit.gan.earth_mover import couple_points as couple_points
-from divkit.gan.earth_mover import earth_mover as earth_mover
-from divkit.gan.estimate import Estimate as Estimate
-from divkit.gan.estimate import estimate as estimate
-from divkit.gan.lipschitz import Clip as Clip
-from divkit.gan.lipschitz import GradientPenalty as GradientPenalty
-from divkit.gan.lipschitz import Lipschitz as Lipschitz
-from divkit.gan.lipschitz import SpectralNorm as SpectralNorm
-from divkit.gan.objective import FGAN as FGAN
-from divkit.gan.objective import WGAN as WGAN
-from divkit.gan.objective import MatchingAware as MatchingAware
-from divkit.gan.objective import Objective as Objective
-from divkit.gan.objective import matching_aware as matching_aware
-from divkit.gan.train import train as train
-from divkit.gan.training import Training as Training
+from divkit.gan._coupling import Coupling as Coupling
+from divkit.gan._coupling import couple as couple
+from divkit.gan._earth_mover import couple_points as couple_points
+from divkit.gan._earth_mover import earth_mover as earth_mover
+from divkit.gan._estimate import Estimate as Estimate
+from divkit.gan._estimate import estimate as estimate
+from divkit.gan._lipschitz import Clip as Clip
+from divkit.gan._lipschitz import GradientPenalty as GradientPenalty
+from divkit.gan._lipschitz import Lipschitz as Lipschitz
+from divkit.gan._lipschitz import SpectralNorm as SpectralNorm
+from divkit.gan._objective import FGAN as FGAN
+from divkit.gan._objective import WGAN as WGAN
+from divkit.gan._objective import MatchingAware as MatchingAware
+from divkit.gan._objective import Objective as Objective
+from divkit.gan._objective import matching_aware as matching_aware
+from divkit.gan._train import train as train
+from divkit.gan._training import Training as Training
 
 __all__ = [
     "FGAN",

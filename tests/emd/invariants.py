@@ -7,8 +7,8 @@ from unittest import mock
 
 import numpy as np
 
-from divkit.emd.simplex import simplex
-from divkit.emd.simplex.tree import ARTIFICIAL
+from divkit.emd._network_simplex import simplex
+from divkit.emd._network_simplex.tree import ARTIFICIAL
 
 
 def require_tree(nodes):

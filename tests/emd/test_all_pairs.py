@@ -10,8 +10,8 @@ from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd import all_pairs
-from divkit.emd.small import small
+from divkit.emd import _pairwise
+from divkit.emd._small import small
 from tests.emd.small.test_small import choose_plain
 
 LOOPS = ["plain", "compiled"]
@@ -102,7 +102,7 @@ def test_histograms_that_hardly_differ(rng):
 
 def test_a_detour_is_no_metric(rng, loops):
     M = np.array([[0.0, 1.0, 5.0], [1.0, 0.0, 1.0], [5.0, 1.0, 0.0]])
-    assert not all_pairs._is_metric(M)
+    assert not _pairwise._is_metric(M)
     P = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.25, 0.25, 0.5]])
     W = emd.pairwise(M, P)
     assert W[0, 1] == 1.0  # over the middle, where 2.5 is without it
@@ -111,25 +111,25 @@ def test_a_detour_is_no_metric(rng, loops):
 
 def test_metrics(rng):
     M = metric(rng, 30)
-    assert all_pairs._is_metric(M)
-    assert all_pairs._is_metric(np.minimum(M, 0.3))
-    assert all_pairs._is_metric(np.where(np.kron(np.eye(2), np.ones((15, 15))), M, np.inf))
-    assert not all_pairs._is_metric(M**2)
-    assert not all_pairs._is_metric(M + 1e-3)
-    assert not all_pairs._is_metric(M[:20])
+    assert _pairwise._is_metric(M)
+    assert _pairwise._is_metric(np.minimum(M, 0.3))
+    assert _pairwise._is_metric(np.where(np.kron(np.eye(2), np.ones((15, 15))), M, np.inf))
+    assert not _pairwise._is_metric(M**2)
+    assert not _pairwise._is_metric(M + 1e-3)
+    assert not _pairwise._is_metric(M[:20])
     M[4, 9] = M[4, 9] * (1 + 1e-9) + M[:, 9].max()
-    assert not all_pairs._is_metric(M)
+    assert not _pairwise._is_metric(M)
 
 
 @pytest.mark.parametrize("n", [257, 300])
 def test_metrics_on_many_bins(rng, n):
     M = metric(rng, n)
-    assert all_pairs._is_metric(M)
-    assert all_pairs._is_metric(np.where(np.add.outer(range(n), range(n)) % 2, np.inf, M))
+    assert _pairwise._is_metric(M)
+    assert _pairwise._is_metric(np.where(np.add.outer(range(n), range(n)) % 2, np.inf, M))
     for i, j in ((0, 1), (n - 2, n - 1), (n - 1, 0), (n // 2, 255)):
         wrong = M.copy()
         wrong[i, j] = (M[i] + M[:, j])[np.arange(n) != i].min() * (1 + 1e-9) + M[i].max()
-        assert not all_pairs._is_metric(wrong)
+        assert not _pairwise._is_metric(wrong)
 
 
 @pytest.mark.parametrize("size", [5e-324, 1e-310, 1e300, 4e307])
@@ -200,7 +200,7 @@ def test_many_bins(rng, monkeypatch):
 def test_tasks(rng, monkeypatch, size):
     P, Q, M = rng.dirichlet(np.ones(6), 6), rng.dirichlet(np.ones(6), 4), metric(rng, 6)
     whole = emd.pairwise(M, P), emd.pairwise(M, P, Q)
-    monkeypatch.setattr(all_pairs, "_MOST_WEIGHTS", 6 * size)
+    monkeypatch.setattr(_pairwise, "_MOST_WEIGHTS", 6 * size)
     assert_array_equal(emd.pairwise(M, P), whole[0])
     assert_array_equal(emd.pairwise(M, P, Q), whole[1])
 

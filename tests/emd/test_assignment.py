@@ -12,7 +12,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd.small import small
+from divkit.emd._small import small
 from tests.emd import naive
 from tests.emd.small.test_small import choose_plain
 

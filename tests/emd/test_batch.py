@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from divkit import _threads, emd
-from divkit.emd import batch as batches
-from divkit.emd.record import Transport
-from divkit.emd.small import small
+from divkit.emd import _batch as batches
+from divkit.emd._small import small
+from divkit.emd._transport import Transport
 from tests.emd.small.test_small import choose_plain
 
 

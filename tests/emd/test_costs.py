@@ -10,9 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 
 from divkit import _threads, emd
-from divkit.emd import costs as costs_module
-from divkit.emd.costs import MatrixCosts, PointCosts, largest_violation
-from divkit.emd.metrics import metric
+from divkit.emd._costs import costs as costs_module
+from divkit.emd._costs.costs import MatrixCosts, PointCosts, largest_violation
+from divkit.emd._costs.metrics import metric
 
 # On both sides of the size from where on the compiled pass reads the matrix, and of its few rows.
 SHAPES = [(1, 1), (7, 5), (300, 401), (401, 300), (3, 70_000), (67, 9001)]
@@ -165,7 +165,7 @@ class Counted(MatrixCosts):
 
 @pytest.mark.parametrize(("noise", "passes"), [(0.0, 2), (1e-6, 3)])
 def test_tight_potentials_are_not_transformed_twice(rng, noise, passes):
-    from divkit.emd.transport import certificate
+    from divkit.emd._certificate.certify import certificate
 
     M = cdist(rng.random((40, 2)), rng.random((40, 2)))
     a = np.full(40, 1 / 40)

@@ -9,9 +9,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd import dense
-from divkit.emd.answer import NoPlanError
-from divkit.emd.pricing import crash
+from divkit.emd._column_generation import dense, initial_basis
+from divkit.emd._solver_types import NoPlanError
 
 
 def plane(rng, n, m, metric="euclidean"):
@@ -178,12 +177,12 @@ def test_no_plan_is_allowed(rng):
 def test_few_pairs_are_looked_at(rng, monkeypatch):
     simplexes = []
 
-    class Recorded(crash.NetworkSimplex):
+    class Recorded(initial_basis.NetworkSimplex):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             simplexes.append(self)
 
-    monkeypatch.setattr(crash, "NetworkSimplex", Recorded)
+    monkeypatch.setattr(initial_basis, "NetworkSimplex", Recorded)
     n = 1000
     a, b = balanced(WEIGHTS["dirichlet"], rng, n, n)
     dense.solve(a, b, plane(rng, n, n))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from divkit import emd
-from divkit.emd.answer import NoPlanError
+from divkit.emd._solver_types import NoPlanError
 
 M = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]])
 A = np.array([0.5, 0.5])
@@ -178,7 +178,7 @@ def test_a_backend_that_cannot_tell_is_an_error(monkeypatch):
     def cannot_tell(a, b, M, limit):
         raise NoPlanError
 
-    monkeypatch.setitem(sys.modules["divkit.emd.solve"]._SOLVERS, "highs", cannot_tell)
+    monkeypatch.setitem(sys.modules["divkit.emd._solve"]._SOLVERS, "highs", cannot_tell)
     with pytest.raises(emd.ConvergenceError, match=r"highs found neither a plan nor a proof"):
         emd.solve(A, B, M, "highs")
 

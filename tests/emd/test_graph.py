@@ -11,9 +11,9 @@ from scipy.sparse import block_diag, coo_array, csr_array, csr_matrix
 from scipy.spatial import Delaunay
 
 from divkit import emd
-from divkit.emd.double_double import DoubleDouble
-from divkit.emd.flows import beckmann
-from divkit.testing.distributions import distributions
+from divkit.emd._certificate.double_double import DoubleDouble
+from divkit.emd._flow import beckmann
+from divkit.testing._distributions import distributions
 from tests.emd import naive
 
 

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
 from divkit import emd
-from divkit.testing.distributions import distributions
+from divkit.testing._distributions import distributions
 
 METRICS = ["cityblock", "chebyshev"]
 

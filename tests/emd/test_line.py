@@ -16,8 +16,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import wasserstein_distance
 
 from divkit import _threads, emd
-from divkit.emd import line
-from divkit.emd.on_line import (
+from divkit.emd import _line
+from divkit.emd._on_line import (
     line_costs,
     line_loops,
     line_many,
@@ -26,11 +26,11 @@ from divkit.emd.on_line import (
     staircase,
     staircase_loops,
 )
-from divkit.emd.on_line.line_costs import LineCosts
-from divkit.emd.on_line.line_pairs import Pairs
-from divkit.emd.on_line.line_stairs import Stairs
-from divkit.testing.distributions import distributions
-from divkit.testing.problems import point_clouds
+from divkit.emd._on_line.line_costs import LineCosts
+from divkit.emd._on_line.line_pairs import Pairs
+from divkit.emd._on_line.line_stairs import Stairs
+from divkit.testing._distributions import distributions
+from divkit.testing._problems import point_clouds
 from tests.emd import naive
 
 
@@ -46,7 +46,7 @@ CONVEX = [1, 1.5, 2, 3, pinball]
 def loops(request, monkeypatch):
     """Take the compiled loops for few points too, or never."""
     least = 2 if request.param == "compiled" else 10**9
-    for module in (line, line_costs):
+    for module in (_line, line_costs):
         monkeypatch.setattr(module, "COMPILED", least)
     return request.param
 
@@ -217,7 +217,7 @@ def test_the_witness_is_lipschitz(loops, rng):
 
 
 def test_plan_and_potentials_come_later_and_stay(rng, monkeypatch):
-    monkeypatch.setattr(line, "COMPILED", 2)
+    monkeypatch.setattr(_line, "COMPILED", 2)
     x, y = rng.normal(size=30), rng.normal(size=30)
     given, other = x.copy(), y.copy()
     t = emd.solve_line(x, y)
@@ -269,7 +269,7 @@ print("numba" in sys.modules)
 @pytest.fixture(params=[1, 3])
 def threads(request, monkeypatch):
     """Take so many threads, for few points too."""
-    monkeypatch.setattr(line, "COMPILED", 2)
+    monkeypatch.setattr(_line, "COMPILED", 2)
     monkeypatch.setattr(line_costs, "_PER_THREAD", 1)
     monkeypatch.setattr(line_stretches, "PER_THREAD", 1)
     monkeypatch.setattr(_threads, "available", lambda: request.param)
@@ -320,7 +320,7 @@ def test_stretches_that_do_not_join_are_found_out(rng, monkeypatch, threads):
 
 
 def test_potentials_that_need_mending_are_mended(rng, monkeypatch):
-    monkeypatch.setattr(line, "COMPILED", 2)
+    monkeypatch.setattr(_line, "COMPILED", 2)
     x, y, a = rng.normal(size=300), rng.normal(size=300), rng.dirichlet(np.ones(300))
     quick = emd.solve_line(x, y), emd.solve_line(x, y, a)
     # No potentials pass: the careful way gives the same answer.

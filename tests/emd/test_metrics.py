@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from divkit.emd.metrics import metric
+from divkit.emd._costs.metrics import metric
 
 ALL = ["sqeuclidean", "euclidean", "cityblock", "chebyshev", 1, 1.5, 2, 3, np.inf]
 

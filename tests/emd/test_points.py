@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from divkit import emd
-from divkit.emd import metrics, points
+from divkit.emd import _points
+from divkit.emd._costs import metrics
 
 METRICS = ["sqeuclidean", "euclidean", "cityblock", "chebyshev", 1.5, 3, np.inf]
 
@@ -25,7 +26,7 @@ def concave(x, y):
 @pytest.fixture
 def no_matrix(monkeypatch):
     """Make no matrix for few points either."""
-    monkeypatch.setattr(points, "_FEW_PAIRS", 0)
+    monkeypatch.setattr(_points, "_FEW_PAIRS", 0)
 
 
 def costs(x, y, metric):
@@ -150,7 +151,7 @@ def test_any_few_points(x, y, metric, data):
     b *= a.sum() / b.sum()
     M = costs(x, y, metric)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(points, "_FEW_PAIRS", 0)
+        patch.setattr(_points, "_FEW_PAIRS", 0)
         t = emd.solve_points(x, y, a, b, metric)
     require_exact(t, x, y, a, b, metric)
     assert t.value == pytest.approx(emd.solve(a, b, M, "highs").value, rel=1e-12, abs=1e-13)
@@ -255,7 +256,7 @@ def test_weights_that_are_not_given(rng, no_matrix):
     [(100, 1e-4, True), (100, 1e-4, False), (1000, 1e-4, False), (2, 1e-170, True)],
 )
 def test_powers_of_short_distances(monkeypatch, metric, step, matrix):
-    monkeypatch.setattr(points, "_FEW_PAIRS", points._FEW_PAIRS if matrix else 0)
+    monkeypatch.setattr(_points, "_FEW_PAIRS", _points._FEW_PAIRS if matrix else 0)
     x, y = [[0.0, 0.0], [1.0, 1.0]], [[step, 0.0], [1.0, 1.0]]
     assert emd.solve_points(x, y, metric=metric).value == step / 2
 
@@ -263,7 +264,7 @@ def test_powers_of_short_distances(monkeypatch, metric, step, matrix):
 @pytest.mark.parametrize("p", [60, 1000])
 @pytest.mark.parametrize("matrix", [True, False])
 def test_high_norms_far_from_the_origin(monkeypatch, rng, p, matrix):
-    monkeypatch.setattr(points, "_FEW_PAIRS", points._FEW_PAIRS if matrix else 0)
+    monkeypatch.setattr(_points, "_FEW_PAIRS", _points._FEW_PAIRS if matrix else 0)
     x, y = 1e6 + rng.random((9, 2)), 1e6 + rng.random((9, 2))
     difference = np.abs(x[:, None] - y)
     most = difference.max(axis=2, keepdims=True)

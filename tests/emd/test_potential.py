@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 
 from divkit import _threads, emd
-from divkit.emd import costs
+from divkit.emd._costs import costs
 
 SCIPY = {
     "sqeuclidean": ("sqeuclidean", {}),

@@ -16,8 +16,8 @@ from scipy.sparse import (
 )
 
 from divkit import emd
-from divkit.emd.costs import MatrixCosts
-from divkit.emd.sparse_costs import read
+from divkit.emd._costs.costs import MatrixCosts
+from divkit.emd._costs.sparse_costs import read
 
 
 def band(rng, n, width):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from divkit import emd
-from divkit.testing.transports import TRANSPORT_IDENTITIES, check_transport, transport_checks
+from divkit.testing._transports import TRANSPORT_IDENTITIES, check_transport, transport_checks
 
 NAMES = [identity.name for identity in TRANSPORT_IDENTITIES]
 

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import coo_array
 
 from divkit import emd
-from divkit.testing.problems import transport_problems
+from divkit.testing._problems import transport_problems
 from tests.emd import naive
 
 INF = np.inf

@@ -9,7 +9,7 @@ import pytest
 
 from divkit import fdiv
 from divkit.fdiv import closed_form
-from divkit.fdiv.transforms import bhattacharyya, chernoff, renyi
+from divkit.fdiv._transforms import bhattacharyya, chernoff, renyi
 
 ORDERS = (-1.5, -0.5, 1e-6, 0.3, 0.5, 0.9999, 1.5, 3.0)
 POWERS = [

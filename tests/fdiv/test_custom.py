@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from divkit import fdiv
-from divkit.fdiv import evaluate
-from divkit.fdiv.derivation import jets
+from divkit.fdiv import _evaluate
+from divkit.fdiv._derivation import jets
 from divkit.testing import check_divergence
 
 
@@ -170,7 +170,7 @@ def test_constants_of_numpy_in_compiled_loops(kind, monkeypatch):
     D = fdiv.custom(lambda u, xp: c * (u * xp.log(u)))
     p, q = np.random.default_rng(0).dirichlet(np.ones(100), (2, 3))
     expected = D(p, q)
-    monkeypatch.setattr(evaluate, "_COMPILE_AFTER", 0)
+    monkeypatch.setattr(_evaluate, "_COMPILE_AFTER", 0)
     np.testing.assert_allclose(D(p, q), expected, rtol=1e-14)
     np.testing.assert_allclose(expected, 2 * fdiv.kl(p, q), rtol=1e-14)
 

@@ -8,8 +8,8 @@ from scipy import stats
 
 from divkit import fdiv
 from divkit.fdiv import closed_form
-from divkit.fdiv.densities import from_densities
-from divkit.fdiv.samples import histograms
+from divkit.fdiv._densities import from_densities
+from divkit.fdiv._samples import histograms
 
 LINE = (-math.inf, math.inf)
 RECORDS = [*fdiv.CATALOGUE.values(), *map(fdiv.alpha, (-0.5, 0.5, 3.0))]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from divkit import fdiv
-from divkit.fdiv import bounds, closed_form, evaluate, fused
+from divkit.fdiv import _evaluate, _fused, bounds, closed_form
 
 
 def test_a_bound_of_ones_own_divergence_is_one():
@@ -75,11 +75,11 @@ def test_the_dual_side_is_never_nan(D):
 
 
 def test_compiled_loops_leave_what_would_vanish(monkeypatch):
-    monkeypatch.setattr(evaluate, "_COMPILE_AFTER", 0)
+    monkeypatch.setattr(_evaluate, "_COMPILE_AFTER", 0)
     rng = np.random.default_rng(0)
     p, q = (10.0 ** rng.uniform(-299, -290, (2, 100)) for _ in "pq")
     p[:, 0], q[:, 0] = 1e-19, 1.0
-    assert fused.integral(fdiv.kl, p, q, equal=False) is None
+    assert _fused.integral(fdiv.kl, p, q, equal=False) is None
     with mp.workdps(400):
         x, y = ([mp.mpf(float(a)) for a in row] for row in (p[0], q[0]))
         P, Q = sum(x), sum(y)
@@ -206,7 +206,7 @@ def test_generators_that_overflow_before_their_divergence():
 
 
 def test_generators_that_overflow_in_loops_over_pairs(monkeypatch):
-    monkeypatch.setattr("divkit.fdiv.all_pairs._SMALL", 0)
+    monkeypatch.setattr("divkit.fdiv._pairwise._SMALL", 0)
     D = fdiv.custom(lambda u, xp: (u - 1) ** 2)
     P = np.array([[1.0, 1.0], [1e-160, 2.0], [0.0, 1.0]])
     found = fdiv.pairwise(D, P, normalize=True)

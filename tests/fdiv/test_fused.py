@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from divkit import fdiv
-from divkit.fdiv import elementary, evaluate, fused, loops, simd
-from divkit.fdiv.divergence import Divergence
+from divkit.fdiv import _elementary, _evaluate, _fused, _loops, _simd
+from divkit.fdiv._divergence import Divergence
 from tests import naive
 
 RECORDS = [
@@ -17,7 +17,7 @@ every_record = pytest.mark.parametrize("D", RECORDS, ids=str)
 
 
 def by_loop(D, p, q):
-    excess, p_mass, _ = fused.integral(D, np.atleast_2d(p), np.atleast_2d(q))
+    excess, p_mass, _ = _fused.integral(D, np.atleast_2d(p), np.atleast_2d(q))
     return D.at_one + excess / p_mass
 
 
@@ -48,10 +48,10 @@ def test_every_ratio_around_a_power_of_2(D):
 
 def test_an_overflow_is_left_to_the_generic_path():
     p, q = np.array([[0.2, 0.4, 0.4]]), np.array([[1e-290, 0.5, 0.5]])
-    assert fused.integral(fdiv.alpha(3.0), p, q) is None
+    assert _fused.integral(fdiv.alpha(3.0), p, q) is None
     # Here (p/q)² alone overflows, and p³/q² is an ordinary number.
     p, q = np.array([1e-100, 0.6, 0.4]), np.array([1e-290, 0.5, 0.5])
-    assert fused.integral(fdiv.alpha(3.0), p[None], q[None]) is None
+    assert _fused.integral(fdiv.alpha(3.0), p[None], q[None]) is None
     exact = naive.divergence("alpha", p, q, (3.0,))
     assert naive.relative_error(fdiv.alpha(3.0)(p, q), exact) < 1e-13
 
@@ -91,7 +91,7 @@ def test_what_the_loop_leaves_to_the_generic_path(shape, bad):
         pair = [np.full(shape, 1 / shape[1]) for _ in range(2)]
         pair[argument][-1, 20] = bad
         for equal in (True, False):
-            found = fused.integral(fdiv.kl, *pair, equal=equal)
+            found = _fused.integral(fdiv.kl, *pair, equal=equal)
             assert (found is None) == (bad != 0)
 
 
@@ -100,7 +100,7 @@ def test_what_the_loop_leaves_to_the_generic_path(shape, bad):
 def test_masses_may_be_added_up_first(D, shape):
     rng = np.random.default_rng(4)
     p, q = rng.random(shape), rng.random(shape)
-    one_pass, masses_first = (fused.integral(D, p, q, equal=equal) for equal in (True, False))
+    one_pass, masses_first = (_fused.integral(D, p, q, equal=equal) for equal in (True, False))
     for found, expected in zip(masses_first, one_pass, strict=True):
         assert found.shape == shape[:1]
         # A value with a kink at p = q is as accurate as the masses, not as itself.
@@ -108,13 +108,13 @@ def test_masses_may_be_added_up_first(D, shape):
 
 
 def test_large_inputs_take_the_loop_and_errors_stay_the_same(monkeypatch):
-    monkeypatch.setattr(evaluate, "_COMPILE_AFTER", 0)
+    monkeypatch.setattr(_evaluate, "_COMPILE_AFTER", 0)
     rng = np.random.default_rng(3)
     p, q = rng.random((4, 50, 3)), rng.random((4, 50, 3))
     taken = []
-    original = fused.integral
+    original = _fused.integral
     monkeypatch.setattr(
-        fused, "integral", lambda *args, **more: taken.append(1) or original(*args, **more)
+        _fused, "integral", lambda *args, **more: taken.append(1) or original(*args, **more)
     )
     for axis in (1, -2):
         value = fdiv.kl(p, q, axis=axis, normalize=True, keepdims=True)
@@ -159,14 +159,14 @@ def test_an_integrand_beyond_the_compiler_is_left_to_the_generic_path():
         return xp.asarray(np.fft.fft([1.0])[0].real) * difference**2 / q
 
     odd = replace(fdiv.pearson, formulas=replace(fdiv.pearson.formulas, integrand=integrand))
-    assert fused.integral(odd, np.full((1, 4), 0.25), np.full((1, 4), 0.25)) is None
+    assert _fused.integral(odd, np.full((1, 4), 0.25), np.full((1, 4), 0.25)) is None
 
 
 def test_threads_and_one_thread_give_the_same_number(monkeypatch):
     rng = np.random.default_rng(5)
     p, q = rng.random((1, 300_000)), rng.random((1, 300_000))
     alone = by_loop(fdiv.kl, p, q)
-    monkeypatch.setattr(fused, "PER_THREAD", 1000)
+    monkeypatch.setattr(_fused, "PER_THREAD", 1000)
     assert by_loop(fdiv.kl, p, q) == alone
 
 
@@ -187,7 +187,7 @@ def test_shared_functions_agree(name, parameters, tolerance):
     rng = np.random.default_rng(6)
     p = 10.0 ** rng.uniform(-30, 0, 3000)
     factor = np.concatenate([10.0 ** rng.uniform(-3, 3, 1500), rng.uniform(0.5, 2, 1500)])
-    loop, plain = getattr(simd, name), getattr(elementary, name)
+    loop, plain = getattr(_simd, name), getattr(_elementary, name)
     q = p * factor
     expected = plain(p, q, p - q, *parameters, np)
     found = [loop(x, y, x - y, *parameters, 0) for x, y in zip(p, q, strict=True)]
@@ -196,19 +196,19 @@ def test_shared_functions_agree(name, parameters, tolerance):
 
 def test_exponentials_and_logarithms():
     x = np.concatenate([np.linspace(-40, 40, 4001), [-700.0, 700.0, -800.0, 1e-17, -1e-9]])
-    assert np.allclose([simd.exp(v) for v in x], np.exp(x), rtol=1e-15, atol=0)
-    assert np.allclose([simd.expm1(v) for v in x], np.expm1(x), rtol=1e-15, atol=0)
+    assert np.allclose([_simd.exp(v) for v in x], np.exp(x), rtol=1e-15, atol=0)
+    assert np.allclose([_simd.expm1(v) for v in x], np.expm1(x), rtol=1e-15, atol=0)
     u = 10.0 ** np.linspace(-200, 200, 4001)
-    assert np.allclose([simd.log(v) for v in u], np.log(u), rtol=1e-15, atol=1e-18)
+    assert np.allclose([_simd.log(v) for v in u], np.log(u), rtol=1e-15, atol=1e-18)
     small = 10.0 ** np.linspace(-20, -0.001, 401)
     y = np.concatenate([small, 1 / small, -small])
-    assert np.allclose([simd.log1p(v) for v in y], np.log1p(y), rtol=2e-15, atol=0)
+    assert np.allclose([_simd.log1p(v) for v in y], np.log1p(y), rtol=2e-15, atol=0)
 
 
 def test_sums_that_a_kernel_leaves_out_are_zero():
     def kernel(start, stop, out):
-        out[loops.P_MASS, start:stop] = 1.0
+        out[_loops.P_MASS, start:stop] = 1.0
 
-    for shape in ((1, 3 * loops.BLOCK), (7, 10)):
-        sums = fused._run(kernel, shape)
-        assert sums.sum() == sums[loops.P_MASS].sum() == shape[0] * loops.parts(shape[1])
+    for shape in ((1, 3 * _loops.BLOCK), (7, 10)):
+        sums = _fused._run(kernel, shape)
+        assert sums.sum() == sums[_loops.P_MASS].sum() == shape[0] * _loops.parts(shape[1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from divkit import fdiv
-from divkit.fdiv import all_pairs as module
+from divkit.fdiv import _pairwise as module
 from tests import naive
 
 pairwise = fdiv.pairwise
@@ -79,13 +79,13 @@ def test_a_name_alone_does_not_choose_a_cheap_form(monkeypatch):
 
 
 def test_threads(monkeypatch):
-    from divkit.fdiv import fused
+    from divkit.fdiv import _fused
 
     rng = np.random.default_rng(2)
     P = rng.random((50, 30))
     monkeypatch.setattr(module, "_SMALL", 0)
     alone = pairwise(fdiv.jensen_shannon, P, normalize=True)
-    monkeypatch.setattr(fused, "PER_THREAD", 10)
+    monkeypatch.setattr(_fused, "PER_THREAD", 10)
     assert np.array_equal(pairwise(fdiv.jensen_shannon, P, normalize=True), alone)
 
 

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from divkit import fdiv
 from divkit.fdiv import closed_form
-from divkit.fdiv.samples import histograms
+from divkit.fdiv._samples import histograms
 
 MANY = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 values = st.lists(st.integers(-20, 20).map(lambda i: i / 4), min_size=1, max_size=30)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from divkit import fdiv
-from divkit.fdiv import evaluate, scalar
+from divkit.fdiv import _evaluate, _scalar
 
 EVERY = pytest.mark.parametrize("D", [*fdiv.CATALOGUE.values(), fdiv.alpha(-0.5)], ids=str)
 
@@ -20,7 +20,7 @@ def test_a_few_atoms_are_as_many(D, monkeypatch):
         value = D(p, q)
         assert D(p.tolist(), q.tolist()) == value
         with monkeypatch.context() as patch:
-            patch.setattr(evaluate, "_SMALL", 0)
+            patch.setattr(_evaluate, "_SMALL", 0)
             assert value == pytest.approx(D(p, q), rel=1e-13, abs=1e-30)
 
 
@@ -36,15 +36,15 @@ def test_a_few_atoms_are_as_many(D, monkeypatch):
     ],
 )
 def test_what_it_leaves_to_arrays(p, q):
-    assert scalar.integral(fdiv.kl, p, q) is None
-    assert scalar.integral(fdiv.kl, q, p) is None
+    assert _scalar.integral(fdiv.kl, p, q) is None
+    assert _scalar.integral(fdiv.kl, q, p) is None
 
 
 def test_functions_of_numbers():
     for name in ("half_log_ratio", "kl_term", "js_term"):
         plain = getattr(fdiv.elementary, name)
-        mine = getattr(scalar, name)
+        mine = getattr(_scalar, name)
         for ratio in (1e-300, 1e-3, 0.5, 0.9, 1 - 1e-9, 1.0, 1 + 1e-9, 1.3, 2.0, 1e3, 1e300):
             p, q = ratio * 0.5, 0.5
             expected = float(plain(*map(np.float64, (p, q, p - q)), np))
-            assert mine(p, q, p - q, scalar) == pytest.approx(expected, rel=1e-14, abs=0)
+            assert mine(p, q, p - q, _scalar) == pytest.approx(expected, rel=1e-14, abs=0)

@@ -11,8 +11,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from typer.testing import CliRunner
 
-from divkit import fdiv, gan_demo
-from divkit.commands import app
+from divkit import fdiv
+from divkit.cli import _gan_demo
+from divkit.cli._commands import app
 from divkit.gan.examples import Ring, digits
 from divkit.gan.examples.problems import PROBLEMS
 from divkit.gan.examples.systems import SYSTEMS
@@ -85,7 +86,7 @@ def test_training_that_breaks_is_one_line(folder, monkeypatch):
     def broken(*args, **options):
         raise FloatingPointError("the critic's loss must be finite, got nan at step 3")
 
-    monkeypatch.setattr(gan_demo, "run", broken)
+    monkeypatch.setattr(_gan_demo, "run", broken)
     result = run()
     assert result.exit_code == 2
     assert result.stderr == "divkit: the critic's loss must be finite, got nan at step 3\n"
@@ -93,7 +94,7 @@ def test_training_that_breaks_is_one_line(folder, monkeypatch):
 
 def test_the_outcome_is_that_of_the_seed(tmp_path):
     settings = {"steps": 10, "progress": False}
-    found = [gan_demo.run("ring", "gan", tmp_path, seed=seed, **settings) for seed in (1, 1, 2)]
+    found = [_gan_demo.run("ring", "gan", tmp_path, seed=seed, **settings) for seed in (1, 1, 2)]
     assert found[0].distance == found[1].distance != found[2].distance
     assert found[0].as_asked is None
     assert found[0].floor < 0.3 < found[0].distance

@@ -207,7 +207,7 @@ def test_large_clouds_have_no_matrix(monkeypatch):
     x, y = samples(30, 2).requires_grad_(), samples(30, 2, seed=1)
     expected = gan.earth_mover(x, y)
     (wanted,) = torch.autograd.grad(expected, x)
-    module = sys.modules["divkit.gan.earth_mover"]
+    module = sys.modules["divkit.gan._earth_mover"]
     monkeypatch.setattr(module, "_MATRIX", 100)
     asked = []
     solve_points = module.emd.solve_points

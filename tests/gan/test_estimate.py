@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from divkit import emd, fdiv, gan
+from divkit.gan._density_ratio import Reading
 from divkit.gan.examples import perceptron
-from divkit.gan.reading import Reading
 from tests import naive
 
 

@@ -13,7 +13,7 @@ from divkit.fdiv import bounds
 torch = pytest.importorskip("torch")
 
 from divkit import gan  # noqa: E402
-from divkit.gan import shift  # noqa: E402
+from divkit.gan import _shift  # noqa: E402
 
 SUM = fdiv.squared_hellinger + fdiv.total_variation  # a kink, and an end of the domain
 ROWS = [*fdiv.CATALOGUE.values(), fdiv.hockey_stick(1), 2 * fdiv.kl, SUM]
@@ -119,7 +119,7 @@ def test_both_searches_agree(D):
     torch.manual_seed(0)
     v = torch.cat([3 * torch.randn(20, dtype=torch.float64), torch.tensor([4.0])])
     q = torch.tensor([1 / 20] * 20 + [0.0], dtype=torch.float64)
-    one, other = (shift.sharpened(v, q, D, s) for s in (shift._secants, shift._parts))
+    one, other = (_shift.sharpened(v, q, D, s) for s in (_shift._secants, _shift._parts))
     assert other[0].item() == pytest.approx(one[0].item(), rel=1e-12, abs=1e-9)
     assert other[1].tolist() == pytest.approx(one[1].tolist(), abs=1e-6)
 
@@ -130,9 +130,9 @@ def test_nothing_waits_for_the_device():
     with FakeTensorMode():
         v, q = torch.randn(6, dtype=torch.float64), torch.ones(6, dtype=torch.float64)
         with pytest.raises(Exception, match="_local_scalar_dense"):
-            shift.sharpened(v, q, fdiv.neyman, shift._secants)
+            _shift.sharpened(v, q, fdiv.neyman, _shift._secants)
         for D in (fdiv.neyman, fdiv.pearson, fdiv.hockey_stick(2)):
-            value, ratio = shift.sharpened(v, q, D, shift._parts)
+            value, ratio = _shift.sharpened(v, q, D, _shift._parts)
             assert value.shape == ()
             assert ratio.shape == v.shape
 
@@ -140,7 +140,7 @@ def test_nothing_waits_for_the_device():
 def test_everything_is_made_on_the_device_of_the_outputs():
     v, q = (torch.empty(6, dtype=torch.float64, device="meta") for _ in range(2))
     for D in (fdiv.neyman, fdiv.pearson, fdiv.hockey_stick(2)):
-        assert all(x.is_meta for x in shift.sharpened(v, q, D, shift._parts))
+        assert all(x.is_meta for x in _shift.sharpened(v, q, D, _shift._parts))
 
 
 @pytest.mark.parametrize("D", [fdiv.jensen_shannon, SUM], ids=str)

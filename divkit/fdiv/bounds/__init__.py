@@ -1,14 +1,14 @@
 """Variational lower bounds of D(P‖Q), plain and sharpened, and what one divergence implies."""
 
-from divkit.fdiv.bounds.inequalities import INEQUALITIES as INEQUALITIES
-from divkit.fdiv.bounds.inequalities import Inequality as Inequality
-from divkit.fdiv.bounds.joint_range import implied as implied
-from divkit.fdiv.bounds.lipschitz import Interpolation as Interpolation
-from divkit.fdiv.bounds.lipschitz import interpolated as interpolated
-from divkit.fdiv.bounds.variational import Bound as Bound
-from divkit.fdiv.bounds.variational import plain as plain
-from divkit.fdiv.bounds.variational import shifted as shifted
-from divkit.fdiv.bounds.variational import shifted_and_scaled as shifted_and_scaled
+from divkit.fdiv.bounds._inequalities import INEQUALITIES as INEQUALITIES
+from divkit.fdiv.bounds._inequalities import Inequality as Inequality
+from divkit.fdiv.bounds._joint_range import implied as implied
+from divkit.fdiv.bounds._lipschitz import Interpolation as Interpolation
+from divkit.fdiv.bounds._lipschitz import interpolated as interpolated
+from divkit.fdiv.bounds._variational import Bound as Bound
+from divkit.fdiv.bounds._variational import plain as plain
+from divkit.fdiv.bounds._variational import shifted as shifted
+from divkit.fdiv.bounds._variational import shifted_and_scaled as shifted_and_scaled
 
 __all__ = [
     "INEQUALITIES",

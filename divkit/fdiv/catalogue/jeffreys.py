@@ -2,8 +2,8 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import half_log_ratio, log_wright_omega
+from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._elementary import half_log_ratio, log_wright_omega
 
 
 def generator(u, xp):

@@ -1,7 +1,7 @@
 """Jensen–Shannon: ½ KL(P‖M) + ½ KL(Q‖M) with M = (P+Q)/2, at most log 2."""
 
-from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import LOG2, js_term, softplus
+from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._elementary import LOG2, js_term, softplus
 
 
 def generator(u, xp):

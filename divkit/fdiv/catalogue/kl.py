@@ -2,8 +2,8 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import kl_term
+from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._elementary import kl_term
 
 
 def generator(u, xp):

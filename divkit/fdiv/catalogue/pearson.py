@@ -2,7 +2,7 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence, Formulas
 
 
 def generator(u, xp):

@@ -1,6 +1,6 @@
 """Squared Hellinger: Σ (√p−√q)²."""
 
-from divkit.fdiv.divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence, Formulas
 
 
 def generator(u, xp):

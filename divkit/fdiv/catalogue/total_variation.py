@@ -1,6 +1,6 @@
 """Total variation: ½ Σ |p−q|, the largest difference in the probability of an event."""
 
-from divkit.fdiv.divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence, Formulas
 
 
 def generator(u, xp):

@@ -1,7 +1,7 @@
 """Triangular discrimination (Vincze–Le Cam): Σ (p−q)²/(p+q), at most 2."""
 
-from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import LOG2
+from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._elementary import LOG2
 
 
 def generator(u, xp):

@@ -2,9 +2,9 @@
 
 import math
 
-from divkit.fdiv.divergence import Divergence, Formulas
-from divkit.fdiv.elementary import alpha_term, log_softplus, raised, softplus
-from divkit.fdiv.family import Family
+from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._elementary import alpha_term, log_softplus, raised, softplus
+from divkit.fdiv._family import Family
 
 
 @Family

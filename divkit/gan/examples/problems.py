@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from divkit import emd
-from divkit.gan.batches import Samples
+from divkit.gan._batches import Samples
 from divkit.gan.examples.networks import Conditional, perceptron
 from divkit.gan.examples.ring import Ring, covered
 

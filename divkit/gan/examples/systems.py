@@ -15,11 +15,11 @@ from torch.optim import AdamW, Optimizer, RMSprop
 
 from divkit import fdiv, gan
 from divkit.fdiv import Divergence
+from divkit.gan._lipschitz import Clip, GradientPenalty, SpectralNorm
+from divkit.gan._objective import FGAN, WGAN, matching_aware
+from divkit.gan._train import train
+from divkit.gan._training import Training
 from divkit.gan.examples.problems import Problem
-from divkit.gan.lipschitz import Clip, GradientPenalty, SpectralNorm
-from divkit.gan.objective import FGAN, WGAN, matching_aware
-from divkit.gan.train import train
-from divkit.gan.training import Training
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

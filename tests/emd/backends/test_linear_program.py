@@ -55,7 +55,7 @@ def test_iterations_are_counted(problem):
 def test_a_rough_answer_is_an_error(problem, monkeypatch):
     pytest.importorskip("cvxpy")
     rough = {"SCS": {"eps_abs": 0.5, "eps_rel": 0.5}}
-    monkeypatch.setattr("divkit.emd.backends.linear_program._PRECISE", rough)
+    monkeypatch.setattr("divkit.emd._backends.linear_program._PRECISE", rough)
     with pytest.raises(emd.ConvergenceError, match=r"left a gap of .* try another method"):
         emd.primal(*problem, "cvxpy", solver="SCS")
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from divkit import emd
-from divkit.emd.small import single
+from divkit.emd._small import single
 
 M = 500
 

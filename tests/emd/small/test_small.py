@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from divkit import emd
-from divkit.emd.answer import NoPlanError
-from divkit.emd.simplex.tree import NODE
-from divkit.emd.small import complete, small, small_problem
-from divkit.testing.problems import transport_problems
+from divkit.emd._network_simplex.tree import NODE
+from divkit.emd._small import dense_simplex, small, small_problem
+from divkit.emd._solver_types import NoPlanError
+from divkit.testing._problems import transport_problems
 from tests.emd import naive
 from tests.emd.invariants import require_strongly_feasible, require_tree
 
@@ -101,7 +101,7 @@ import sys
 from divkit import emd
 emd.solve([0.5, 0.5], [0.25, 0.75], [[0.0, 1.0], [1.0, 0.0]]).value
 print(sorted({"numba", "llvmlite", "scipy"} & set(sys.modules)))
-from divkit.emd.small import small
+from divkit.emd._small import small
 small._spent = 1 + small._PATIENCE
 emd.solve([0.5, 0.5], [0.25, 0.75], [[0.0, 1.0], [1.0, 0.0]]).value
 print(sorted({"numba", "llvmlite"} & set(sys.modules)), small._compiled is not None)
@@ -276,7 +276,7 @@ def test_a_backend_for_scaled_problems(loops, rng):
 
 def test_every_tree(rng, monkeypatch):
     choose_plain(monkeypatch)
-    whole, pivots = complete.pivot, []
+    whole, pivots = dense_simplex.pivot, []
 
     def checked(tree, *arguments):
         for after in (False, True):
@@ -292,7 +292,7 @@ def test_every_tree(rng, monkeypatch):
         pivots.append(arguments)
         return True
 
-    monkeypatch.setattr(complete, "pivot", checked)
+    monkeypatch.setattr(dense_simplex, "pivot", checked)
     for a, b, M in problems(rng, ((6, 6), (4, 11))):
         emd.solve(a, b, M)
     assert len(pivots) > 200

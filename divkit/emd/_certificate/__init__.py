@@ -1,0 +1,1 @@
+"""What separates an answer from an optimum: the certificate, and the rule by which it is judged."""

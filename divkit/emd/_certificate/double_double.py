@@ -1,0 +1,90 @@
+"""Potentials as unevaluated sums of two float64 numbers, about 32 digits.
+
+Where costs span many decades, potentials may dwarf the cost of a plan, and what matters of them is
+below their last digit. The error of a sum or a difference of two floats is itself a float (Knuth,
+The Art of Computer Programming 2, section 4.2.2, theorem B), so it can be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit.emd._solver_types import Vector
+
+Floats = NDArray[np.float64]
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class DoubleDouble:
+    """Numbers ``high + low``, with `high` what they are in float64."""
+
+    high: Vector
+    low: Vector
+
+    @classmethod
+    def of(cls, x: Vector) -> DoubleDouble:
+        """Return floats as they are."""
+        return cls(x, np.zeros_like(x))
+
+    def __getitem__(self, index: Any) -> DoubleDouble:
+        """Return some of the numbers."""
+        return DoubleDouble(self.high[index], self.low[index])
+
+    def __neg__(self) -> DoubleDouble:
+        """Return the numbers with the other sign."""
+        return DoubleDouble(-self.high, -self.low)
+
+    def scaled(self, exponent: int) -> DoubleDouble:
+        """Return the numbers times 2**exponent."""
+        return DoubleDouble(np.ldexp(self.high, exponent), np.ldexp(self.low, exponent))
+
+    def plus(self, x: Floats) -> DoubleDouble:
+        """Return the sums with floats."""
+        total, error = two_sum(self.high, x)
+        low = self.low + error
+        high = total + low
+        return DoubleDouble(high, low - (high - total))
+
+
+def two_sum(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return x + y and its rounding error."""
+    total = x + y
+    of_y = total - x
+    return total, (x - (total - of_y)) + (y - of_y)
+
+
+def two_product(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return x y and its rounding error (Dekker 1971), for numbers below 2**990."""
+    product = x * y
+    (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
+    error = x_low * y_low - (((product - x_high * y_high) - x_low * y_high) - x_high * y_low)
+    return product, error
+
+
+def _halves(x: Floats) -> tuple[Floats, Floats]:
+    """Return two numbers of 26 digits whose sum is x."""
+    scaled = 134217729.0 * x  # 2**27 + 1
+    high = scaled - (scaled - x)
+    return high, x - high
+
+
+def reduced(cost: Floats, f: DoubleDouble, g: DoubleDouble, *, below: bool = False) -> Floats:
+    """Return cost − f − g in float64, or with `below` numbers that are certainly no larger.
+
+    +inf costs remain so. The arguments broadcast. The roundings that are not kept are those of the
+    errors of the two differences and of the low parts; no such error exceeds the smaller operand.
+    """
+    forbidden = np.isinf(cost)
+    some = bool(forbidden.any())
+    less_f, error_f = two_sum(np.where(forbidden, 0.0, cost) if some else cost, -f.high)
+    less_both, error_g = two_sum(less_f, -g.high)
+    rest: Floats = less_both + ((error_f + error_g) - (f.low + g.low))
+    if below:
+        lost = np.abs(error_f) + np.abs(error_g) + (np.abs(f.low) + np.abs(g.low))
+        rest = rest - _EPS * (4 * lost + np.abs(rest))
+    return np.where(forbidden, np.inf, rest) if some else rest

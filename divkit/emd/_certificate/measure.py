@@ -1,0 +1,305 @@
+"""How far a plan and potentials are from each other, and whether that is rounding.
+
+The gap is the sum of the slack on the plan's arcs, Σ π_ij (M_ij − f_i − g_j), and of what the
+faults of its marginals are worth. In float64 it is known up to a few roundings of all its terms.
+Where these are nothing against the cost of the plan, that is all there is to it. Where they are
+not, because potentials are much larger than the costs that are paid, the gap includes them; and
+where they would hide whether the plan is optimal, everything is measured in 32 digits.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from divkit.emd._certificate import tight_potentials
+from divkit.emd._certificate.acceptance import (
+    FINE_ROUNDING,
+    HARMLESS,
+    LARGEST_ERROR,
+    NEGLIGIBLE,
+    OF_SIZE,
+    ROUNDING,
+    fine_rounding,
+    is_rounding,
+)
+from divkit.emd._certificate.double_double import DoubleDouble, reduced, two_product
+from divkit.emd._certificate.tight_potentials import Slacks
+from divkit.emd._costs.costs import Costs, MatrixCosts
+from divkit.emd._solver_types import Indices, Vector
+
+# Atoms up to which it takes no time to start from nothing.
+_FEW = 1 << 8
+# Atoms of a side that tell how far costs are apart.
+_SAMPLE = 1 << 7
+# Pairs up to which answers are proven against the cost of the plan, however small that is; for more
+# it is enough that roundings are nothing against the difference between one sink and the next.
+_MOST_PAIRS = 1 << 16
+_EPS = float(np.finfo(np.float64).eps)
+# Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
+_MANY = 1 << 16
+_BLOCK = 1 << 7
+
+
+class Carried(NamedTuple):
+    """A problem and a plan for it, by the pairs that carry mass.
+
+    Masses are in units of 2**exponent, in which that of all is about 1.
+    """
+
+    exponent: int
+
+    a: Vector
+    b: Vector
+    costs: Costs
+    rows: Indices
+    columns: Indices
+    mass: Vector
+    cost: Vector  # of these pairs
+    row_error: Vector  # what the plan gives to each source more than its weight
+    column_error: Vector
+
+
+class Measure(NamedTuple):
+    """What separates a plan and potentials from an optimum, for the masses as they were given."""
+
+    f: Vector
+    g: Vector
+    value: float
+    dual_value: float
+    gap: float
+    exact: bool  # whether that is rounding
+    widened: bool  # whether the gap includes roundings that are worth a word
+    hidden: bool  # whether these might hide that the plan is not optimal
+
+
+def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
+    """Measure a plan and potentials that are feasible up to a rounding of their size."""
+    a, b, rows, columns, mass = plan.a, plan.b, plan.rows, plan.columns, plan.mass
+    # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
+    parts = plan.cost, _among(f, rows, a), _among(g, columns, b)
+    exponent = _exponent(*parts)
+    whole = exponent + plan.exponent
+    cost, unit_f, unit_g = (np.ldexp(x, -exponent) for x in parts)
+    dual_value = total(a * unit_f, b * unit_g)
+    size = total(a * np.abs(unit_f), b * np.abs(unit_g))
+    rounding = ROUNDING * size
+    if not np.isfinite(cost).all():
+        lower = dual_value - rounding
+        return Measure(f, g, math.inf, _scaled(lower, whole), math.inf, False, False, False)
+    value, paid = total(mass * cost), total(mass * np.abs(cost))
+    slacks = mass * (cost - unit_f[rows] - unit_g[columns])
+    faults = unit_f * plan.row_error, unit_g * plan.column_error
+    slack, fault = total(slacks), total(*faults)
+    size += paid
+    widened = rounding > NEGLIGIBLE * min(paid, abs(dual_value))
+    if widened:
+        slack, dual_value = slack + rounding, dual_value - rounding
+    dual_value, gap = _agreed(
+        value, dual_value, slack + fault, (slacks, *faults), paid, rounding, included=widened
+    )
+    hidden = rounding > HARMLESS * paid
+    exact = is_rounding(slack, fault, paid, size, span=1.0)  # in units of the largest
+    if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
+        typical = _scaled(least_steps(plan.costs), -exponent)
+        exact = slack <= OF_SIZE * typical and abs(fault) <= max(LARGEST_ERROR * size, ROUNDING)
+    value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
+    return Measure(f, g, value, dual_value, gap, exact, widened, hidden)
+
+
+def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
+    """Measure a plan with potentials that prove it optimal, or with those given, made feasible.
+
+    Parameters
+    ----------
+    plan : Carried
+        The plan; `Slacks.known` holds for its costs.
+    f, g : array
+        Potentials, right or wrong.
+    """
+    sources, sinks = np.flatnonzero(plan.a), np.flatnonzero(plan.b)
+    slacks = Slacks(plan.costs, sources, sinks)
+    given = f[sources], g[sinks]
+    row, column = _numbers(sources, f.size), _numbers(sinks, g.size)
+    rows, columns = row[plan.rows], column[plan.columns]
+    inside = (rows >= 0) & (columns >= 0) & (plan.mass > 0) & np.isfinite(plan.cost)
+    arcs = rows[inside], columns[inside]
+
+    def measured(pair: tuple[DoubleDouble, DoubleDouble]) -> Measure:
+        # First moved, then made feasible: to move loses digits of large potentials.
+        f, g = slacks.feasible(*_balanced(plan.a[sources], plan.b[sinks], *pair))
+        return _measured(plan, *_completed(plan, sources, sinks, f, g))
+
+    # From 0 on no potential exceeds the largest cost that is paid by more than a factor n + m; from
+    # those given fewer steps lead to the end.
+    negligible = NEGLIGIBLE / 16 * total(plan.mass[inside] * np.abs(plan.cost[inside]))
+    starts = [(np.zeros(sources.size), np.zeros(sinks.size)), given]
+    if min(sources.size, sinks.size) > _FEW:
+        starts.reverse()
+    best = None
+    for start in starts:
+        pair = tight_potentials.tight(slacks, *arcs, *start, negligible)
+        if pair is None:
+            break
+        now = measured(pair)
+        best = now if best is None or now.gap < best.gap else best
+        if not best.hidden:
+            return best
+    extended = map(DoubleDouble.of, given)
+    now = measured(tight_potentials.conjugate(slacks, plan.a[sources], plan.b[sinks], *extended))
+    return now if best is None or now.gap < best.gap else best
+
+
+def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
+    """Measure a plan and feasible potentials in 32 digits."""
+    a, b, mass = plan.a, plan.b, plan.mass
+    # Products of masses and costs at the lower end of float64 lose no digits in larger units.
+    unit = min(0, _exponent(plan.cost, f.high, g.high))
+    whole = unit + plan.exponent
+    cost = np.ldexp(plan.cost, -unit)
+    unit_f, unit_g = f.scaled(-unit), g.scaled(-unit)
+    size = total(a * np.abs(unit_f.high), b * np.abs(unit_g.high))
+    exponent = _exponent(unit_f.high, unit_g.high)
+    sides = (a, unit_f.scaled(-exponent)), (b, unit_g.scaled(-exponent))
+    products = (two_product(w, x.high) for w, x in sides)
+    lows = (w * x.low for w, x in sides)
+    lower = _scaled(total(*chain.from_iterable(products), *lows), exponent) - FINE_ROUNDING * size
+    if not np.isfinite(cost).all():
+        lower = _scaled(lower, whole)
+        return Measure(f.high, g.high, math.inf, lower, math.inf, False, False, False)
+    value, paid = total(mass * cost), total(mass * np.abs(cost))
+    slacks = mass * reduced(cost, unit_f[plan.rows], unit_g[plan.columns])
+    pairs = (unit_f, plan.row_error), (unit_g, plan.column_error)
+    faults = tuple(part * error for x, error in pairs for part in (x.high, x.low))
+    rounding = fine_rounding(paid, size + paid)
+    slack, fault = total(slacks) + rounding, total(*faults)
+    error = FINE_ROUNDING * size + _EPS * abs(lower)
+    dual_value, gap = _agreed(
+        value, lower, slack + fault, (slacks, *faults), paid, error, included=rounding > 0
+    )
+    # As far as the trees of a plan are put in their places.
+    largest = max(_largest(a, unit_f.high), _largest(b, unit_g.high))
+    finest = 2 * tight_potentials.SMALLEST * largest
+    exact = is_rounding(slack, fault, paid, size + paid, finest, largest)
+    value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
+    return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
+
+
+def _agreed(
+    value: float,
+    lower: float,
+    gap: float,
+    terms: tuple[Vector, ...],
+    paid: float,
+    error: float,
+    *,
+    included: bool,
+) -> tuple[float, float]:
+    """Return the dual value and the gap: of two ways to each, the one that loses fewer digits.
+
+    `error` is what the dual value `lower` may be off, and the gap may have roundings `included`. It
+    is off by one of its `terms`, which are large where a plan is wrong.
+    """
+    of_gap = _EPS * sum(float(np.abs(x).sum()) for x in terms)
+    of_value = _EPS * paid
+    if of_gap > error + of_value:
+        return lower, value - lower
+    if included and error > of_gap + of_value:
+        return value - gap, gap
+    return lower, gap
+
+
+def _balanced(
+    a: Vector, b: Vector, f: DoubleDouble, g: DoubleDouble
+) -> tuple[DoubleDouble, DoubleDouble]:
+    """Return the potentials moved so that both sides contribute the same."""
+    for _ in range(2):  # the first sums have roundings of their size
+        shift = (total(b * g.high) - total(a * f.high)) / (2 * float(a.sum()))
+        f, g = f.plus(np.asarray(shift)), g.plus(np.asarray(-shift))
+    return f, g
+
+
+def _completed(
+    plan: Carried, sources: Indices, sinks: Indices, f: DoubleDouble, g: DoubleDouble
+) -> tuple[DoubleDouble, DoubleDouble]:
+    """Return potentials of all atoms from those of atoms with mass."""
+    a, b = plan.a, plan.b
+    n, m = plan.costs.shape
+    all_f, all_g = DoubleDouble(*np.zeros((2, n))), DoubleDouble(*np.zeros((2, m)))
+    for whole, part, atoms in ((all_f, f, sources), (all_g, g, sinks)):
+        whole.high[atoms], whole.low[atoms] = part.high, part.low
+    # Atoms without mass get the largest feasible potential; where no pair is, any number is.
+    if sources.size < n:
+        least = plan.costs.row_minima(np.where(b > 0, all_g.high, -np.inf))
+        all_f.high[a == 0] = np.where(np.isfinite(least), least, 0.0)[a == 0]
+    if sinks.size < m:
+        least = plan.costs.column_minima(all_f.high)
+        all_g.high[b == 0] = np.where(np.isfinite(least), least, 0.0)[b == 0]
+    return all_f, all_g
+
+
+def _among(potential: Vector, served: Indices, weights: Vector) -> Vector:
+    """Return the potentials of atoms that have mass or are given some, 0 for the others."""
+    if weights.all():
+        return potential
+    counts = weights > 0
+    counts[served] = True
+    return np.where(counts, potential, 0.0)
+
+
+def least_steps(costs: Costs) -> float:
+    """Return by how much, in the mean, the second cheapest choice of an atom costs more.
+
+    Stand-ins for forbidden pairs, however many and however large, do not change that. It is looked
+    at for some sources and, where there is no matrix, between some sinks.
+    """
+    n, m = costs.shape
+    rows = np.unique(np.linspace(0, n - 1, _SAMPLE).astype(int))
+    columns = np.arange(m)
+    if not isinstance(costs, MatrixCosts):
+        columns = np.unique(np.linspace(0, m - 1, _SAMPLE).astype(int))
+    every = np.repeat(rows, columns.size), np.tile(columns, rows.size)
+    cost = costs.at(*every).reshape(rows.size, columns.size)
+    cost = cost[np.isfinite(cost).any(axis=1)]
+    more = cost - cost.min(axis=1, initial=np.inf, keepdims=True)
+    step = np.min(more, axis=1, where=more > 0, initial=np.inf)
+    step = step[np.isfinite(step)]
+    return float(step.mean()) if step.size else 0.0
+
+
+def total(*terms: Vector) -> float:
+    """Return the sum of all terms, exactly rounded where they are not very many."""
+    return math.fsum(chain.from_iterable(map(_in_blocks, terms)))
+
+
+def _in_blocks(terms: Vector) -> list[float]:
+    """Return numbers with the same sum, not very many."""
+    if terms.size > _MANY:
+        terms = np.add.reduceat(terms, np.arange(0, terms.size, _BLOCK))
+    numbers: list[float] = terms.tolist()
+    return numbers
+
+
+def _exponent(*numbers: Vector) -> int:
+    """Return the binary exponent of the largest finite number."""
+    largest = (np.max(np.abs(x), where=np.isfinite(x), initial=0.0) for x in numbers)
+    return int(np.frexp(max(largest))[1])
+
+
+def _largest(weights: Vector, potential: Vector) -> float:
+    """Return the largest potential of an atom with mass, in size."""
+    return float(np.max(np.abs(potential), where=weights > 0, initial=0.0))
+
+
+def _scaled(number: float, exponent: int) -> float:
+    return float(np.ldexp(number, exponent))
+
+
+def _numbers(atoms: Indices, size: int) -> Indices:
+    """Return the place of every atom among `atoms`, −1 where it has none."""
+    number = np.full(size, -1)
+    number[atoms] = np.arange(atoms.size)
+    return number

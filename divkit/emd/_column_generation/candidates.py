@@ -1,0 +1,161 @@
+"""Compiled passes over a cost matrix that pick the pairs a plan may need.
+
+A pass compares minima of short stretches of a row, which the processor finds several numbers at
+a time, and looks closer only where such a minimum is good enough.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from divkit._compile import compiled
+from divkit.emd._minimum import lesser
+
+# Columns that one comparison decides upon.
+STRETCH = 64
+ROWS = 4
+# Columns of a block: their minima stay in the first level of cache.
+WIDTH = 4096
+LARGEST = np.finfo(np.float64).max
+
+# No nan arises: costs are never −inf and potentials never +inf. Infinities do.
+_vector = compiled(fastmath={"nnan", "nsz"}, inline="never")
+
+
+@_vector
+def _least(row, potential, factor):
+    least = np.inf
+    for j in range(row.size):
+        least = lesser(least, factor * np.float64(row[j]) - potential[j])
+    return least
+
+
+@_vector
+def _least_of_four(row_0, row_1, row_2, row_3, potential):
+    least_0, least_1, least_2, least_3 = np.inf, np.inf, np.inf, np.inf
+    for j in range(potential.size):
+        p = potential[j]
+        least_0 = lesser(least_0, np.float64(row_0[j]) - p)
+        least_1 = lesser(least_1, np.float64(row_1[j]) - p)
+        least_2 = lesser(least_2, np.float64(row_2[j]) - p)
+        least_3 = lesser(least_3, np.float64(row_3[j]) - p)
+    return least_0, least_1, least_2, least_3
+
+
+@compiled
+def shortlist(M, rows, g, factor, k, start, stop, f, of_rows, of_columns, least_of_columns):
+    """Set f to min_j M_ij − g_j for every row i, and note the k best pairs of rows and columns.
+
+    The rows are ``rows[start:stop]``; what belongs to a row is indexed as `rows` is, `of_rows`
+    (rows, k) and the entries of `of_columns` (m, k) too. Best are the least factor·M_ij − g_j in
+    a row and the least factor·M_ij − f_i in a column, whose values go to `least_of_columns`, in
+    order. Indices are −1 where there are fewer. A column with g = −inf is left out.
+    """
+    m = M.shape[1]
+    stretches = (m + STRETCH - 1) // STRETCH
+    least = np.empty(stretches)
+    best = np.empty(k)
+    # Better than this for a column's list; finite, as +inf − inf would be nan.
+    bound = np.where(g == -np.inf, -LARGEST, LARGEST)
+    for r in range(start, stop):
+        row = M[rows[r]]
+        for s in range(stretches):
+            first, last = s * STRETCH, min(m, (s + 1) * STRETCH)
+            least[s] = _least(row[first:last], g[first:last], factor)
+        # k stretches have a pair each that is no worse than this.
+        limit = _kth(least, k, best)
+        best[:] = np.inf
+        picked = of_rows[r]
+        picked[:] = -1
+        for turn in range(stretches):
+            # Of equally good pairs those that come first are picked: not the same in all rows.
+            s = (r + turn) % stretches
+            if least[s] <= limit:
+                for j in range(s * STRETCH, min(m, (s + 1) * STRETCH)):
+                    insert(factor * np.float64(row[j]) - g[j], j, best, picked)
+        f_r = np.inf
+        for j in picked:
+            if j >= 0:
+                f_r = min(f_r, np.float64(row[j]) - g[j])
+        f[r] = f_r
+        if f_r == np.inf:
+            continue
+        for s in range(stretches):
+            first, last = s * STRETCH, min(m, (s + 1) * STRETCH)
+            if _least(row[first:last], bound[first:last], factor) < f_r:
+                for j in range(first, last):
+                    if factor * np.float64(row[j]) - bound[j] < f_r:
+                        value = factor * np.float64(row[j]) - f_r
+                        insert(value, r, least_of_columns[j], of_columns[j])
+                        if of_columns[j, k - 1] >= 0:
+                            bound[j] = least_of_columns[j, k - 1]
+
+
+@compiled
+def _kth(values, k, best):
+    """Return the k-th least of the values, +inf if there are fewer."""
+    best[:] = np.inf
+    for x in values:
+        if x < best[k - 1]:
+            p = k - 1
+            while p > 0 and best[p - 1] > x:
+                best[p] = best[p - 1]
+                p -= 1
+            best[p] = x
+    return best[k - 1]
+
+
+@compiled
+def insert(value, index, values, indices):
+    """Insert into a list of the least values, if it is one of them."""
+    p = values.size - 1
+    if value < values[p]:
+        while p > 0 and values[p - 1] > value:
+            values[p] = values[p - 1]
+            indices[p] = indices[p - 1]
+            p -= 1
+        values[p] = value
+        indices[p] = index
+
+
+@compiled
+def violated(M, rows, f, g, width, start, stop, found, excess):
+    """Note pairs with M_ij − g_j < f_i: of each `width` columns of a row the worst, if it is one.
+
+    The rows are ``rows[start:stop]``. Each gets its worst pairs: column indices in `found`
+    (rows, k), −1 where there are fewer. `excess` has the shape of `found`.
+    """
+    m = M.shape[1]
+    found[start:stop] = -1
+    excess[start:stop] = np.inf
+    for r in range(start, stop, ROWS):
+        for low in range(0, m, width):
+            high = min(m, low + width)
+            potential = g[low:high]
+            least = _least_of_four(
+                M[rows[r], low:high],
+                M[rows[min(r + 1, stop - 1)], low:high],
+                M[rows[min(r + 2, stop - 1)], low:high],
+                M[rows[min(r + 3, stop - 1)], low:high],
+                potential,
+            )
+            for q in range(min(ROWS, stop - r)):
+                if least[q] < f[r + q]:
+                    row = M[rows[r + q], low:high]
+                    for j in range(row.size):
+                        if np.float64(row[j]) - potential[j] <= least[q]:
+                            insert(least[q] - f[r + q], low + j, excess[r + q], found[r + q])
+                            break
+
+
+@_vector
+def column_minima(M, rows, f, start, stop, of_columns):
+    """Lower `of_columns` to min M_ij − f_i over ``rows[start:stop]``; `f` goes with `rows`."""
+    m = M.shape[1]
+    for low in range(0, m, WIDTH):
+        high = min(m, low + WIDTH)
+        below = of_columns[low:high]
+        for r in range(start, stop):
+            row, f_r = M[rows[r], low:high], f[r]
+            for j in range(below.size):
+                below[j] = lesser(below[j], np.float64(row[j]) - f_r)

@@ -1,0 +1,137 @@
+"""Column generation: the network simplex on a few pairs, and more of them until none is missing.
+
+An optimum over some pairs is one over all pairs if its potentials leave no reduced cost below 0,
+M_ij − f_i − g_j ≥ 0. Who knows the costs can say where that fails, without telling them all:
+the last such answer, that it fails nowhere, certifies the plan (Dantzig and Wolfe 1960,
+"Decomposition principle for linear programs", Operations Research 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from divkit.emd._column_generation import initial_basis
+from divkit.emd._column_generation.initial_basis import TIE, Groups
+from divkit.emd._column_generation.protocol import INCONSISTENT, Pricing, allowed_costs
+from divkit.emd._network_simplex.simplex import TOLERANCE, NetworkSimplex
+from divkit.emd._solver_types import Answer, ConvergenceError, Indices, NoPlanError, Vector
+
+# Pairs of every row and of every column to begin with.
+SHORTLIST = 8
+# Pairs added for a row in one round; more where rounds pile up.
+PER_ROW = 4
+_PATIENCE = 4
+_MOST_ROUNDS = 100
+
+
+def solve(
+    a: Vector,
+    b: Vector,
+    pricing: Pricing,
+    g: Vector,
+    limit: int | None = None,
+    first: tuple[Indices, Indices] | None = None,
+    refine: Callable[..., tuple[Vector, Vector]] | None = None,
+    groups: Groups | None = None,
+) -> Answer:
+    """Return an optimal plan with its potentials.
+
+    Parameters
+    ----------
+    a, b : array, shapes (n,) and (m,)
+        Positive weights of equal mass.
+    pricing : Pricing
+        The costs.
+    g : array, shape (m,)
+        Potentials to start from, finite.
+    limit : int, optional
+        The largest number of pivots.
+    first : pair of arrays of int, optional
+        Rows and columns of allowed pairs to ship along before all others, in this order.
+    refine : callable, optional
+        ``refine(rows, columns, costs, f, g)`` returns potentials that are closer to the optimum,
+        feasible or not, from the shortlist and those that it was made with.
+    groups : Groups, optional
+        A plan between groups of rows and of columns, to start from.
+
+    Raises
+    ------
+    NoPlanError
+        If no plan avoids the forbidden pairs. Its arguments are rows that hold more mass than the
+        columns that they may reach, and these.
+    ConvergenceError
+        If the limit is reached.
+    """
+    n = a.size
+    f, rows, columns = pricing.shortlist(g, SHORTLIST, TIE)
+    f = np.where(np.isfinite(f), f, 0.0)
+    if refine is not None:
+        f, g = refine(rows, columns, allowed_costs(pricing, rows, columns), f, g)
+    if groups is not None:
+        simplex = initial_basis.between_groups(a, b, pricing, f, g, rows, columns, groups, limit)
+    else:
+        leading = 0
+        if first is not None:
+            leading = first[0].size
+            rows, columns = np.concatenate([first[0], rows]), np.concatenate([first[1], columns])
+        simplex = initial_basis.along_cheapest(a, b, pricing, f, g, rows, columns, leading, limit)
+    _place(simplex, pricing, f, g)
+    rounds = 0
+    while True:
+        pivots = simplex.pivots
+        simplex.run()
+        potential = simplex.potential
+        now_f, now_g = f + potential[:n], g - potential[n:]
+        if rounds and simplex.pivots == pivots:
+            break  # what was added last was only rounding
+        rounds += 1
+        _require_progress(rounds)
+        rows, columns = pricing.violated(
+            now_f - TOLERANCE * np.abs(now_f) - simplex.tolerance,
+            now_g - TOLERANCE * np.abs(now_g),
+            PER_ROW << max(0, rounds - _PATIENCE),
+        )
+        if rows.size == 0:
+            break
+        simplex.add(rows, columns + n, allowed_costs(pricing, rows, columns) - f[rows] - g[columns])
+    flow = simplex.flow()
+    return Answer(flow.tails, flow.heads - n, flow.mass, now_f, now_g, simplex.pivots)
+
+
+def each_once(rows: Indices, columns: Indices, m: int) -> tuple[Indices, Indices]:
+    """Return pairs of which some may come twice in order, row by row, each once; of `m` columns."""
+    pairs = np.sort(rows * m + columns)  # np.unique hashes, which takes several times as long
+    first = np.ones(pairs.size, np.bool_)
+    np.not_equal(pairs[1:], pairs[:-1], out=first[1:])
+    return np.divmod(pairs[first], m)
+
+
+def _place(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> None:
+    """Add pairs until all mass can be placed, which only forbidden pairs can prevent."""
+    n = f.size
+    rounds = 0
+    while not simplex.feasible:
+        stranded = simplex.place()
+        if simplex.feasible:
+            break
+        # Any allowed pair out of the stranded nodes helps; the cheap ones are the most likely
+        # to stay.
+        source, sink = stranded[:n], ~stranded[n:]
+        rows, columns = pricing.violated(
+            np.where(source, np.inf, -np.inf), np.where(sink, g, -np.inf), PER_ROW << rounds
+        )
+        if rows.size == 0:
+            raise NoPlanError(np.flatnonzero(source), np.flatnonzero(~sink))
+        simplex.add(rows, columns + n, allowed_costs(pricing, rows, columns) - f[rows] - g[columns])
+        rounds += 1
+        _require_progress(rounds)
+
+
+def _require_progress(rounds: int) -> None:
+    # Rounds add twice as many pairs each before long, and so all of them before this.
+    if rounds > _MOST_ROUNDS:
+        raise ConvergenceError(
+            f"{rounds - 1} rounds of pairs were added, and still some are missing: {INCONSISTENT}"
+        )

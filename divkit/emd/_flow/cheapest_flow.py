@@ -1,0 +1,207 @@
+"""The cheapest flow along the arcs of a graph, coarse to fine.
+
+The network simplex starts from a spanning tree, and the better the tree the fewer its pivots.
+Near nodes are contracted into one until few are left. On the way back the optimal tree of a
+coarse graph and the arcs inside its clusters make up a spanning tree of the next finer one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from divkit.emd._certificate.double_double import DoubleDouble
+from divkit.emd._certificate.measure import total
+from divkit.emd._flow import contraction
+from divkit.emd._network_simplex.simplex import NetworkSimplex
+from divkit.emd._solver_types import Indices, Mask, NoPlanError, Vector
+
+# Nodes for which any tree is good enough.
+_FEW = 32
+# Arcs that are priced before one enters. In thread order those of neighbours are together, and the
+# pivots that a few of them make stay in the cache.
+_BLOCK = 48
+# How often reduced lengths take the place of lengths, at most.
+_REPRICED = 4
+# A graph that keeps more than this share of the nodes is not worth solving first.
+_COARSER = 0.9
+_ROUNDING = np.finfo(np.float64).eps
+
+
+class Network(NamedTuple):
+    """A graph by rows: the arcs of node v are those from ``start[v]`` to ``start[v + 1]``."""
+
+    start: Indices
+    heads: Indices
+    lengths: Vector
+    opposite: Indices  # the number of the arc the other way, −1 where there is none
+
+    @property
+    def nodes(self) -> int:
+        """How many there are."""
+        return self.start.size - 1
+
+    @property
+    def tails(self) -> Indices:
+        """Where each arc begins."""
+        return np.repeat(np.arange(self.nodes), np.diff(self.start))
+
+    @property
+    def is_forest(self) -> bool:
+        """Whether it has no cycle but back and forth."""
+        edges = self.heads.size - np.count_nonzero(self.opposite >= 0) // 2
+        return bool(edges < self.nodes and edges == self.forest().size)
+
+    def forest(self, order: Indices | None = None) -> Indices:
+        """Return the arcs of a spanning forest; those that come first in `order` are preferred."""
+        order = np.arange(self.heads.size) if order is None else order
+        arcs: Indices = contraction.spanning(self.tails, self.heads, order, self.nodes)
+        return arcs
+
+    def only(self, kept: Mask) -> Network:
+        """Return the graph with some of its arcs."""
+        before = np.append(0, np.cumsum(kept))
+        opposite = self.opposite[kept]
+        back = (opposite >= 0) & kept[opposite]
+        return Network(
+            before[self.start],
+            self.heads[kept],
+            self.lengths[kept],
+            np.where(back, before[opposite], -1),
+        )
+
+
+class Optimum(NamedTuple):
+    """The arcs that carry the flow, and potentials of the nodes."""
+
+    tails: Indices
+    heads: Indices
+    mass: Vector
+    lengths: Vector
+    potential: DoubleDouble
+    pivots: int
+
+
+def by_rows(start: Indices, heads: Indices, lengths: Vector) -> Network:
+    """Return the graph with these rows; the heads of each ascend."""
+    start, heads = start.astype(np.intp), heads.astype(np.intp)
+    return Network(start, heads, lengths, contraction.opposites(start, heads))
+
+
+def cheapest(supply: Vector, network: Network, mass: float, *, fine: bool = False) -> Optimum:
+    """Return the cheapest flow, with out-flow − in-flow = supply at every node.
+
+    `mass` is what the supplies are a difference of: their rounding is measured by it. With `fine`,
+    potentials have 32 digits, as it takes where mass goes along arcs much shorter than others.
+
+    Raises
+    ------
+    NoPlanError
+        If the arcs cannot carry the supplies.
+    ConvergenceError
+        If the simplex method does not end.
+    """
+    pivots = 0
+    optimum = None
+    while True:
+        basic, before = _start(supply, network)
+        simplex = _simplex(supply, network, basic)
+        try:
+            simplex.run()
+        except NoPlanError:
+            if optimum is None:
+                raise
+            return optimum  # all that moves is rounding of the mass
+        arcs, flow = _carrying(simplex, network)
+        lengths = network.lengths[arcs]
+        if fine:
+            _reprice(simplex)
+            arcs, flow = _carrying(simplex, network)
+            lengths = network.lengths[arcs]
+        pivots += before + simplex.pivots
+        # An arc on which the rounding of the mass would cost more than this whole flow carries
+        # nothing. It is left out, lest potentials of its size drown those that matter.
+        kept = network.lengths <= total(flow * lengths) / (_ROUNDING * mass)
+        tails, heads = network.tails[arcs], network.heads[arcs]
+        optimum = Optimum(tails, heads, flow, lengths, simplex.fine_potential, pivots)
+        if kept.all():
+            return optimum
+        network = network.only(kept)
+
+
+def _reprice(simplex: NetworkSimplex) -> None:
+    """Pivot on with the digits that the largest potentials have taken from reduced lengths."""
+    for _ in range(_REPRICED):
+        pivots = simplex.pivots
+        simplex.reprice()
+        simplex.run()
+        if simplex.pivots == pivots:
+            break
+
+
+def stranded(supply: Vector, network: Network) -> Mask:
+    """Return nodes that no arc leads out of and that hold more than they need, if there are such.
+
+    They are a cut that shows that the arcs cannot carry the supplies.
+    """
+    return _simplex(supply, network, np.empty(0, np.intp)).place()
+
+
+def _start(supply: Vector, network: Network, *, halved: bool = False) -> tuple[Indices, int]:
+    """Return the arcs of a spanning forest to start from, and how many pivots it took.
+
+    A graph is contracted twice before it is solved, and `halved` says that it has been once: to
+    solve one with half of the nodes makes more pivots than it saves.
+    """
+    if network.is_forest:
+        return network.forest(), 0
+    if network.nodes > _FEW:
+        number, offset, joint = contraction.clusters(network.start, network.heads, network.lengths)
+        if number.max() < _COARSER * network.nodes:
+            *rows, origin = contraction.contract(*network, number, offset)
+            coarse = Network(*rows)
+            of_clusters: Vector = np.bincount(number, supply).astype(np.float64)
+            if halved:
+                tree, pivots = _optimal_forest(of_clusters, coarse)
+            else:
+                tree, pivots = _start(of_clusters, coarse, halved=True)
+            return np.concatenate([origin[tree], joint]), pivots
+    return network.forest(), 0
+
+
+def _optimal_forest(supply: Vector, network: Network) -> tuple[Indices, int]:
+    """Return a spanning forest that carries the cheapest flow, and the number of pivots."""
+    basic, before = _start(supply, network)
+    simplex = _simplex(supply, network, basic)
+    try:
+        simplex.run()
+    except NoPlanError:
+        # Supplies that cancel inside the clusters leave roundings, which add up to nothing.
+        return basic, before
+    arcs, _ = _carrying(simplex, network)
+    potential = simplex.potential
+    slack = network.lengths - potential[network.tails] + potential[network.heads]
+    tight = np.flatnonzero(np.abs(slack) <= simplex.tolerance)
+    return network.forest(np.concatenate([arcs, tight])), before + simplex.pivots
+
+
+def _carrying(simplex: NetworkSimplex, network: Network) -> tuple[Indices, Vector]:
+    """Return the numbers of the arcs that carry the flow, and how much."""
+    flow = simplex.flow()
+    order = np.argsort(flow.tails, kind="stable")
+    tails, heads = flow.tails[order], flow.heads[order]
+    return contraction.numbers(network.start, network.heads, tails, heads), flow.mass[order]
+
+
+def _simplex(supply: Vector, network: Network, basic: Indices) -> NetworkSimplex:
+    return NetworkSimplex(
+        supply,
+        network.tails,
+        network.heads,
+        network.lengths,
+        basic,
+        np.zeros(network.nodes),
+        opposite=network.opposite,
+        block=_BLOCK,
+    )

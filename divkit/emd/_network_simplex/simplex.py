@@ -1,0 +1,324 @@
+"""The network simplex on a sparse set of arcs that may grow.
+
+min Σ c_k x_k over flows x ≥ 0 with out-flow − in-flow = supply at every node: a transport
+problem where arcs lead from sources to sinks, and any other uncapacitated min-cost flow. The
+dual is max Σ supply_v π_v over potentials with π_tail − π_head ≤ c_k.
+
+There is no big M. The root is a node of its own; what is not joined otherwise hangs on it by an
+artificial arc without flow, whose cost is the potential that the caller gives to the node.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit.emd._certificate.double_double import DoubleDouble, reduced
+from divkit.emd._network_simplex import tree
+from divkit.emd._network_simplex.pivots import PAUSED, UNBOUNDED, pivots
+from divkit.emd._solver_types import (
+    ConvergenceError,
+    Indices,
+    Mask,
+    NoPlanError,
+    Vector,
+    limit_reached,
+)
+
+# A reduced cost counts from this share of the largest potential in the tree: some roundings of
+# the sums that potentials are. Costs that no tree arc has do not matter, however large.
+TOLERANCE = 2.0**-47
+_FINE_TOLERANCE = 2.0**-98
+# Mass that the artificial arcs may carry, of the whole: the rounding of the supplies.
+ROUNDING = 1e-12
+# How much finer a tolerance is worth starting from another tree, and how often it is tried.
+_FINER = 2.0**-6
+_HANGINGS = 4
+# After this share of the nodes as pivots, neighbours in the tree are far apart in memory.
+_PIVOTS_PER_LABELLING = 1 / 8
+_SMALLEST_BLOCK = 64
+# A few pivots a node are usual; a thousand of them are a sign of cycling.
+_USUAL_LIMIT = 1000
+_NO_OPPOSITE = np.empty(0, np.int32)
+
+
+def usual_limit(nodes: int) -> int:
+    """Return a number of pivots that is a sign of cycling."""
+    return max(10**6, _USUAL_LIMIT * nodes)
+
+
+class Flow(NamedTuple):
+    """The arcs that carry mass, by their ends."""
+
+    tails: Indices
+    heads: Indices
+    mass: Vector
+
+
+class NetworkSimplex:
+    """A min-cost flow problem with a strongly feasible spanning tree.
+
+    Parameters
+    ----------
+    supply : array, shape (nodes,)
+        Mass that starts (positive) or ends (negative) at each node; the sum is 0 up to rounding.
+    tails, heads, costs : array, shape (arcs,)
+        The arcs; costs are finite.
+    basic : array of int
+        The arcs, by number, of a forest that carries what it can of the supplies.
+    potential : array, shape (nodes,)
+        Potentials to start from: those of the nodes on which the trees of the forest will hang.
+    opposite : array of int, shape (arcs,), optional
+        For each arc the number of the arc the other way, −1 where there is none. With it the
+        forest's arcs may be given in either direction.
+    block : int, optional
+        How many arcs are priced before the best of them enters; by default the root of their
+        number.
+    limit : int, optional
+        The largest number of pivots.
+    pivots : int, optional
+        How many were made to find the forest.
+
+    Attributes
+    ----------
+    nodes : int
+        How many there are.
+    pivots : int
+        How many were made.
+    tolerance : float
+        Reduced costs above −tolerance counted as 0 in the end.
+    """
+
+    def __init__(
+        self,
+        supply: Vector,
+        tails: Indices,
+        heads: Indices,
+        costs: Vector,
+        basic: Indices,
+        potential: Vector,
+        *,
+        opposite: Indices | None = None,
+        block: int | None = None,
+        limit: int | None = None,
+        pivots: int = 0,
+    ) -> None:
+        nodes = supply.size
+        self.nodes = nodes
+        self.pivots = pivots
+        self.tolerance = 0.0
+        self._hangings = _HANGINGS
+        self._block = block
+        self._supply = np.asarray(supply, np.float64)
+        self._limit = usual_limit(nodes) if limit is None else limit
+        self._tail, self._head = tails.astype(np.uint32), heads.astype(np.uint32)
+        self._cost = np.array(costs, np.float64)
+        self._hung = np.append(potential, 0.0)
+        self._label = np.arange(nodes + 1)
+        self._potential = np.zeros(nodes + 1)
+        # What costs are reduced by, in the order in which the nodes were given.
+        self._base = DoubleDouble.of(np.zeros(nodes))
+        self._fine = 0.0
+        self._tree = np.zeros(nodes + 1, tree.NODE)
+        tree.hang(
+            self._tree,
+            self._supply,
+            self._tail,
+            self._head,
+            basic.astype(np.int32),
+            _NO_OPPOSITE if opposite is None else opposite.astype(np.int32),
+        )
+        self._set_potentials()
+
+    @property
+    def arcs(self) -> int:
+        """The number of arcs."""
+        return self._tail.size
+
+    @property
+    def unplaced(self) -> float:
+        """The mass that artificial arcs carry, because no arc leads from it to where it is due."""
+        artificial = self._tree[:-1][self._tree["arc"][:-1] == tree.ARTIFICIAL]
+        flow, upward = artificial["flow"], artificial["upward"]
+        return float(max(flow.sum(where=upward), flow.sum(where=~upward)))
+
+    @property
+    def feasible(self) -> bool:
+        """Whether all mass is placed, up to rounding."""
+        return self.unplaced <= ROUNDING * float(self._supply.sum(where=self._supply > 0))
+
+    @property
+    def potential(self) -> Vector:
+        """The potentials π of the nodes; every tree arc is tight."""
+        return self.fine_potential.high
+
+    @property
+    def fine_potential(self) -> DoubleDouble:
+        """The potentials, with about 32 digits after `reprice`."""
+        potential = np.empty(self.nodes + 1)
+        potential[self._label] = self._potential
+        return self._base.plus(potential[:-1])
+
+    def add(self, tails: Indices, heads: Indices, costs: Vector) -> None:
+        """Add arcs, which `run` or `place` may then use."""
+        number = np.empty(self.nodes + 1, np.uint32)
+        number[self._label] = np.arange(self.nodes + 1)
+        self._tail = np.concatenate([self._tail, number[tails]])
+        self._head = np.concatenate([self._head, number[heads]])
+        base = self._base
+        if base.high.any():
+            costs = reduced(costs, base[tails], -base[heads])
+        self._cost = np.concatenate([self._cost, costs])
+
+    def place(self) -> Mask:
+        """Place as much mass as the arcs can carry; costs do not matter.
+
+        Returns
+        -------
+        array of bool, shape (nodes,)
+            The nodes from which no arc leads to the others. If mass is left unplaced they hold
+            that much more than they need: a violated cut.
+
+        Raises
+        ------
+        ConvergenceError
+            If the limit on the pivots is reached.
+        """
+        self._pivot_to_optimum(placing=True)
+        stranded = np.empty(self.nodes + 1, np.bool_)
+        stranded[self._label] = self._potential > 0.5
+        return stranded[:-1]
+
+    def run(self) -> None:
+        """Pivot until no reduced cost is negative.
+
+        Raises
+        ------
+        NoPlanError
+            If the arcs cannot carry the supplies.
+        ConvergenceError
+            If the limit on the pivots is reached, or the costs have a negative cycle.
+        """
+        if not self.feasible:
+            self.place()
+            if not self.feasible:
+                raise NoPlanError
+        self._drop_unplaced()
+        self._pivot_to_optimum(placing=False)
+
+    def reprice(self) -> None:
+        """Reduce the costs by the potentials, which are 0 from then on; then `run` once more.
+
+        Costs far below the largest potential get back the digits that it has taken from them.
+        """
+        fine = DoubleDouble(*np.zeros((2, self.nodes + 1)))
+        tree.set_fine_potentials(self._tree, self._cost, self._hung, fine.high, fine.low)
+        self._cost = reduced(self._cost, fine[self._tail], -fine[self._head])
+        self._cost[self._tree["arc"][self._tree["arc"] != tree.ARTIFICIAL]] = 0.0
+        self._hung = np.zeros_like(self._hung)
+        self._fine = max(self._fine, _FINE_TOLERANCE * float(np.abs(fine.high).max()))
+        label = self._label[:-1]
+        high, low = np.empty(self.nodes), np.empty(self.nodes)
+        high[label], low[label] = fine.high[:-1], fine.low[:-1]
+        self._base = self._base.plus(high).plus(low)
+        self._set_potentials()
+
+    def flow(self) -> Flow:
+        """Return the flow, computed from the supplies and the tree once more.
+
+        The rounding of the supplies ends up in the heaviest node of each tree of the forest.
+        """
+        arcs = self._carrying()
+        tails, heads = self._label[self._tail[arcs]], self._label[self._head[arcs]]
+        forest = np.zeros(self.nodes + 1, tree.NODE)
+        tree.hang(
+            forest,
+            self._supply,
+            tails.astype(np.uint32),
+            heads.astype(np.uint32),
+            np.arange(arcs.size, dtype=np.int32),
+            _NO_OPPOSITE,
+        )
+        basic = forest[(forest["arc"] >= 0) & (forest["flow"] > 0)]
+        return Flow(tails[basic["arc"]], heads[basic["arc"]], basic["flow"])
+
+    def _pivot_to_optimum(self, *, placing: bool) -> None:
+        batch = max(100, int(self.nodes * _PIVOTS_PER_LABELLING))
+        while True:
+            self._relabel()
+            cost = self._set_potentials(placing=placing)
+            status, done = pivots(
+                self._tree,
+                self._potential,
+                self._tail,
+                self._head,
+                cost,
+                0,
+                self.arcs,
+                self.tolerance,
+                self._block or max(_SMALLEST_BLOCK, int(self.arcs**0.5)),
+                min(batch, self._limit - self.pivots),
+            )
+            self.pivots += done
+            if status == UNBOUNDED:
+                raise ConvergenceError(
+                    "the flow can be made cheaper without end: there is a cycle of negative cost"
+                )
+            if status == PAUSED and self.pivots == self._limit:
+                raise limit_reached("the network simplex", self._limit)
+            # Only potentials without the roundings of the pivots say that it is the end.
+            if done == 0 and (placing or not self._hang_anew()):
+                return
+
+    def _hang_anew(self) -> bool:
+        """Hang what carries mass on the root once more, if that makes the tolerance much finer.
+
+        Arcs without mass may be far dearer than those with it, and lend that size to potentials.
+        """
+        arcs = self._carrying()
+        # The ends of an arc are as far apart as it is dear, wherever it hangs.
+        least = 0.5 * TOLERANCE * float(np.abs(self._cost[arcs]).max(initial=0.0))
+        if self._hangings == 0 or least >= _FINER * self.tolerance:
+            return False
+        old = self._tree, self._potential, self.tolerance
+        self._tree, self._potential = np.zeros_like(self._tree), np.zeros_like(self._potential)
+        supply = self._supply[self._label[:-1]]
+        tree.hang(self._tree, supply, self._tail, self._head, arcs, _NO_OPPOSITE)
+        self._drop_unplaced()
+        self._set_potentials()
+        if self.tolerance >= _FINER * old[2]:
+            self._tree, self._potential, self.tolerance = old
+            return False
+        self._hangings -= 1
+        return True
+
+    def _carrying(self) -> NDArray[np.int32]:
+        """Return the arcs with mass, which are a forest."""
+        carrying = (self._tree["flow"] > 0) & (self._tree["arc"] != tree.ARTIFICIAL)
+        arcs: NDArray[np.int32] = self._tree["arc"][carrying]
+        return arcs
+
+    def _drop_unplaced(self) -> None:
+        """Forget what artificial arcs carry; they lead to the root then."""
+        artificial = self._tree["arc"] == tree.ARTIFICIAL
+        self._tree["flow"][artificial] = 0.0
+        self._tree["upward"][artificial] = True
+
+    def _set_potentials(self, *, placing: bool = False) -> Vector:
+        """Recompute the potentials, and what is 0 to them; return the costs they are for."""
+        cost, hung = self._cost, self._hung
+        if placing:
+            # Mass pays 1 on its way to the root and nothing back: what is paid is what is
+            # unplaced. No artificial arc leads from the root without mass, then.
+            cost, hung = np.zeros_like(cost), np.where(self._tree["upward"], 1.0, 0.0)
+        tree.set_potentials(self._tree, cost, hung, self._potential)
+        rounding = max(TOLERANCE * float(np.abs(self._potential).max()), self._fine)
+        self.tolerance = 0.5 if placing else rounding
+        return cost
+
+    def _relabel(self) -> None:
+        self._tree, self._tail, self._head, self._cost, self._hung, self._label = tree.relabel(
+            self._tree, self._tail, self._head, self._cost, self._hung, self._label
+        )

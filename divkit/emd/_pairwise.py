@@ -1,0 +1,295 @@
+"""All histograms against all histograms, with one matrix of costs."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from itertools import pairwise as neighbours
+from typing import Any
+
+import numpy as np
+
+from divkit import _check, _threads
+from divkit._forks import loading
+from divkit.emd import _problem
+from divkit.emd._certificate.exact import check_limit
+from divkit.emd._small import small
+from divkit.emd._small.small_problem import DUAL_VALUE, NUMBERS, SOLVED, STATUS, UNUSUAL, VALUE
+from divkit.emd._solve import solve
+from divkit.emd._solver_types import ConvergenceError, Indices, Matrix, Vector
+
+# Pairs of atoms that are worth a thread, and that are a task: about a second of work.
+_PER_THREAD, _PER_TASK = 1 << 15, 1 << 24
+# Of a task, for each thread: some pairs take longer than others.
+_PARTS = 8
+# Weights that a task holds at once, per side.
+_MOST_WEIGHTS = 1 << 21
+# Tasks for each job, so that the last ones do not leave the others waiting.
+_TASKS = 8
+# Bins up to which detours are not worth compiled loops, and sums of two costs that are worth a
+# thread: a millisecond of work.
+_FEW_BINS = 256
+_SUMS_PER_THREAD = 1 << 22
+_LARGEST = 2.0**1000
+# A distance may be wrong by its rounding, and so may a sum of two.
+_ROUNDING = 4 * np.finfo(np.float64).eps
+
+
+def pairwise(
+    M: Any,
+    P: Any,
+    Q: Any = None,
+    *,
+    normalize: bool = False,
+    return_dual: bool = False,
+    progress: bool = False,
+    max_iter: int | None = None,
+) -> Matrix | tuple[Matrix, Matrix]:
+    r"""Return the earth mover's distance between all histograms P_i and Q_j.
+
+    .. math::
+
+        W_{ij} = \min_{\pi \ge 0} \{ \langle M, \pi \rangle : \pi 1 = P_i, \pi^T 1 = Q_j \}
+
+    Every entry is exact: its gap to the dual value is rounding, or an error is raised. Where Q is
+    left out and M is symmetric, half of the matrix is computed. Where M is a metric, what two
+    histograms have in common stays where it is, and only the rest is transported.
+
+    Parameters
+    ----------
+    M : array_like, shape (n, m)
+        Costs between the bins of P and those of Q; +inf forbids a pair of bins.
+    P : array_like, shape (k, n)
+        Histograms, a row each, of equal mass.
+    Q : array_like, shape (l, m), optional
+        Histograms of that mass; those of P where it is left out.
+    normalize : bool
+        Divide every histogram by its own mass: for counts.
+    return_dual : bool
+        Return the dual values too.
+    progress : bool
+        Show a bar (needs tqdm).
+    max_iter : int, optional
+        The largest number of pivots for one pair.
+
+    Returns
+    -------
+    values : ndarray, shape (k, l)
+        The costs of the cheapest plans.
+    dual_values : ndarray, shape (k, l)
+        What the potentials earn, with `return_dual`: each a bound from below, as each value is
+        one from above.
+
+    Raises
+    ------
+    TypeError
+        If an input is complex, boolean, not numeric or from a library other than NumPy.
+    ValueError
+        If a shape does not fit, a weight is negative or not finite, a histogram has no mass,
+        masses differ, a cost is nan or −inf, or no plan between two histograms avoids the
+        forbidden pairs; the message names the histograms.
+    ConvergenceError
+        If the pivots run out for a pair.
+    ImportError
+        If a bar is asked for and tqdm is not installed.
+
+    Notes
+    -----
+    The work is divided into tasks of joblib, each on all threads of its process. Inside
+    ``joblib.parallel_config(backend="loky", n_jobs=8)``, or ``"dask"`` or ``"ray"``, the tasks go
+    to other processes or other machines.
+
+    References
+    ----------
+    Peyré and Cuturi (2019), "Computational Optimal Transport", sections 2.3 and 2.4.
+    Pele and Werman (2009), "Fast and robust earth mover's distances", for mass in common.
+
+    Examples
+    --------
+    >>> from divkit import emd
+    >>> M = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
+    >>> P = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
+    >>> emd.pairwise(M, P)
+    array([[0. , 0.5, 2. ],
+           [0.5, 0. , 1.5],
+           [2. , 1.5, 0. ]])
+
+    As a precomputed metric of scikit-learn:
+    ``KNeighborsClassifier(metric="precomputed").fit(emd.pairwise(M, X), y)``, and
+    ``predict(emd.pairwise(M, new, X))``.
+    """
+    with loading:
+        from joblib import Parallel, delayed, effective_n_jobs
+
+    if max_iter is not None:
+        max_iter = check_limit(max_iter)
+    alone = Q is None
+    M = _check.matrix("M", M).astype(np.float64, copy=False)
+    largest = _check.largest_cost("M", M)
+    if alone and M.shape[0] != M.shape[1]:
+        raise ValueError(
+            f"`M` must be square for the histograms of `P` alone, got shape {M.shape}: pass `Q`"
+        )
+    P, Q = _histograms(P, Q, M.shape, normalize)
+    _problem.require_range(P[0], largest)
+    half = alone and np.array_equal(M, M.T)
+    free = alone and not M.diagonal().any() and M.min() >= 0.0
+    first = np.arange(len(P)) + free if half else np.zeros(len(P), np.intp)
+    # Where the pairs of a row begin, among those to solve.
+    starts = np.concatenate(([0], np.cumsum(len(Q) - first)))
+    pairs = int(starts[-1])
+    metric = M.shape[0] <= pairs and _is_metric(M)
+
+    size = max(1, min(_PER_TASK // M.size, _MOST_WEIGHTS // max(M.shape)))
+    if effective_n_jobs() > 1:
+        size = max(1, min(size, pairs // (_TASKS * effective_n_jobs())))
+    parts = list(neighbours([*range(0, pairs, size), pairs]))
+
+    def places(start: int, stop: int) -> tuple[Indices, Indices]:
+        number = np.arange(start, stop)
+        rows = np.searchsorted(starts, number, side="right") - 1
+        return rows, number - starts[rows] + first[rows]
+
+    tasks = (delayed(_task)(M, P, Q, *places(*part), metric, max_iter) for part in parts)
+    values, dual_values = np.zeros((2, len(P), len(Q)))
+    with _bar(pairs) if progress else nullcontext() as bar:
+        answers = (_one_by_one() if progress else Parallel())(tasks)
+        for part, found in zip(parts, answers, strict=True):
+            rows, columns = places(*part)
+            for matrix, numbers in zip((values, dual_values), found, strict=True):
+                matrix[rows, columns] = numbers
+                if half:
+                    matrix[columns, rows] = numbers
+            if bar is not None:
+                bar.update(len(rows))
+    return (values, dual_values) if return_dual else values
+
+
+def _task(
+    M: Matrix,
+    P: Matrix,
+    Q: Matrix,
+    rows: Indices,
+    columns: Indices,
+    metric: bool,
+    limit: int | None,
+) -> tuple[Vector, Vector]:
+    """Return the values and the dual values of some pairs."""
+    a, b = P[rows], Q[columns]
+    if metric:
+        a, b = _apart(a, b)
+    of_a, of_b = (np.count_nonzero(x, axis=1) for x in (a, b))
+    numbers = np.zeros((len(rows), NUMBERS))
+    # Nothing is moved between histograms without a difference.
+    numbers[:, STATUS] = np.where((of_a > 0) & (of_b > 0), UNUSUAL, SOLVED)
+    fits = [small.fits(shape) for shape in zip(of_a.tolist(), of_b.tolist(), strict=True)]
+    left = np.flatnonzero(fits & (numbers[:, STATUS] == UNUSUAL))
+    work = int((of_a[left] * of_b[left]).sum())
+    if small.compiled_pays(work):
+        with loading:
+            from divkit.emd import _pairwise_loops
+
+        def piece(start: int, stop: int) -> None:
+            _pairwise_loops.solve(a, b, M, small.usual_limit(limit), left[start:stop], numbers)
+
+        _threads.run(piece, left.size, _threads.worth(work, _PER_THREAD), _PARTS)
+    for k in np.flatnonzero(numbers[:, STATUS] != SOLVED):
+        i, j = int(rows[k]), int(columns[k])
+        try:
+            numbers[k, [VALUE, DUAL_VALUE]] = _one(a[k], b[k], M, limit)
+        except (ValueError, ConvergenceError):
+            # Once more as it was given, for the message and in case that it is solved then.
+            try:
+                t = solve(P[i], Q[j], M, max_iter=limit)
+            except (ValueError, ConvergenceError) as error:
+                raise type(error)(f"histogram {i} to histogram {j}: {error}") from error
+            numbers[k, [VALUE, DUAL_VALUE]] = t.value, t.dual_value
+    return numbers[:, VALUE], numbers[:, DUAL_VALUE]
+
+
+def _one(a: Vector, b: Vector, M: Matrix, limit: int | None) -> tuple[float, float]:
+    """Return the value and the dual value of a pair."""
+    sources, sinks = np.flatnonzero(a), np.flatnonzero(b)
+    t = solve(a[sources], b[sinks], M[np.ix_(sources, sinks)], max_iter=limit)
+    return t.value, t.dual_value
+
+
+def _apart(a: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
+    """Return what either histogram has more than the other, with equal masses."""
+    more = a - b
+    a, b = np.maximum(more, 0.0), np.maximum(-more, 0.0)
+    of_a, of_b = (x.sum(axis=1, keepdims=True) for x in (a, b))
+    # The masses were equal; the less two histograms differ, the more weighs what was rounded.
+    b *= np.divide(of_a, of_b, where=of_b > 0.0, out=np.zeros_like(of_b))
+    return a, b
+
+
+def _histograms(P: Any, Q: Any, shape: tuple[int, int], normalize: bool) -> tuple[Matrix, Matrix]:
+    """Return the rows of both with the mass of the first, or with mass 1."""
+    tolerance = _check.rounding(P, P if Q is None else Q) ** 0.5
+    named = (("P", P, "row"),) if Q is None else (("P", P, "row"), ("Q", Q, "column"))
+    sides, masses = [], []
+    for (name, given, axis), bins in zip(named, shape, strict=False):
+        x = _check.numpy_array(name, given)
+        if x.ndim != 2 or len(x) == 0 or x.shape[1] != bins:
+            raise ValueError(
+                f"`{name}` must have shape (k, {bins}), k at least 1, a histogram per row with one "
+                f"weight per {axis} of `M`, got {x.shape}"
+            )
+        _check.nonnegative(name, x, np)
+        if normalize:
+            # By powers of two, so that no digit is lost and no sum or quotient overflows.
+            x = np.ldexp(x, -np.frexp(x.max(axis=1))[1][:, None])
+        with np.errstate(over="ignore"):
+            mass = x.sum(axis=1)
+        _check.positive_mass(name, mass, np)
+        for row in np.flatnonzero(mass > _LARGEST)[:1]:
+            raise ValueError(
+                f"`{name}` must hold masses below 2**1000, got {mass[row]:g} in row {row}: rescale "
+                "it, or pass `normalize=True`"
+            )
+        sides.append(x)
+        masses.append(mass)
+    if not normalize:
+        _check.equal_rows(masses[0], masses[-1], tolerance)
+    wanted = 1.0 if normalize else masses[0][0]
+    scaled = [x * (wanted / mass)[:, None] for x, mass in zip(sides, masses, strict=True)]
+    return scaled[0], scaled[-1]
+
+
+def _is_metric(M: Matrix) -> bool:
+    """Return whether staying costs nothing and no detour is shorter, up to rounding."""
+    if M.shape[0] != M.shape[1] or M.diagonal().any() or M.min() < 0.0:
+        return False
+    least = M * (1.0 - _ROUNDING)
+    n = len(M)
+    if n <= _FEW_BINS:
+        return not any((M[:, k, None] + M[k] < least).any() for k in range(n))
+    from divkit.emd._costs import detours
+
+    M = np.ascontiguousarray(M)
+    found: list[bool] = []
+
+    def piece(start: int, stop: int) -> None:
+        if not any(found):
+            found.append(detours.is_shorter(M, least, start, stop))
+
+    _threads.run(piece, n, _threads.worth(n**3, _SUMS_PER_THREAD), _PARTS)
+    return not any(found)
+
+
+def _one_by_one() -> Any:
+    """Return what gives answers as they come, where the backend can; else all at the end."""
+    from joblib import Parallel
+
+    try:
+        return Parallel(return_as="generator")
+    except ValueError:  # of multiprocessing, for one
+        return Parallel()
+
+
+def _bar(pairs: int) -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise ImportError("`progress` needs tqdm: pip install 'divkit[progress]'") from error
+    return tqdm(total=pairs, unit="pair")

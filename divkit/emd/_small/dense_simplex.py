@@ -1,0 +1,318 @@
+"""The network simplex on all pairs of a transport problem, in plain loops.
+
+The same functions run as they stand on lists, and compiled on arrays
+(`divkit.emd._small.small_compiled`), to the same bits; so they import nothing that compiles.
+Sources are the nodes 0 to n − 1, sinks the nodes n to n + m − 1, and the root comes last. An arc
+leads from a source to a sink, and its ends say which it is. The arcs to the root and the tolerances
+are those of `divkit.emd._network_simplex.simplex`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from divkit.emd._network_simplex.pivot import NONE, Node, pivot
+from divkit.emd._small import rows
+
+OPTIMAL, STUCK, LIMIT = 0, 1, 2
+
+# As in `divkit.emd._network_simplex.simplex`.
+_TOLERANCE = 2.0**-47
+_ROUNDING = 1e-12
+# Rows and pairs at least of which the best arc enters, from the first row on that has one.
+_ROWS, _PAIRS = 2, 1024
+# Pivots after which potentials are swept of the rounding that they have collected.
+_FEWEST_PIVOTS = 100
+# A flow of this share of both masses that it joins, or less, is rounding.
+_NOTHING = 2.0**-50
+
+
+class State(NamedTuple):
+    """A spanning tree and what belongs to its nodes, as lists or arrays."""
+
+    tree: Any  # nodes and the root
+    potential: Any  # π, with which tree arcs have cost − π[tail] + π[head] = 0
+    atoms: Any  # what else there is to a node
+
+
+class Atom:
+    """A source, a sink or the root; and a place in four lists of nodes."""
+
+    __slots__ = ("heaviest", "left", "mass", "number", "open", "order", "top")
+
+    number: int
+    mass: float  # positive
+    left: float  # of the mass, not placed yet
+    order: int  # nodes but the root, each after all that hangs below it
+    open: int  # sinks that are not full
+    top: int  # of this node, where its part of the forest begins
+    heaviest: int  # in the part that begins at this node
+
+
+def state(nodes: int) -> State:
+    """Return a state for so many sources and sinks, without masses."""
+    tree = [Node() for _ in range(nodes + 1)]
+    atoms = [Atom() for _ in range(nodes + 1)]
+    for number, atom in enumerate(atoms):
+        atom.number = number
+    return State(tree, [0.0] * (nodes + 1), atoms)
+
+
+def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
+    """Place all mass at the least cost; return (status, pivots).
+
+    Parameters
+    ----------
+    s : State
+        With the masses filled in.
+    cost : list or array, n rows of m
+        At least 0; +inf forbids a pair. The closer the least cost of every row and column is to
+        0, the better is the start.
+    limit : int
+        The largest number of pivots.
+    """
+    n, nodes = len(cost), len(s.tree) - 1
+    total = _ship(s, cost)
+    pivots = 0
+    if _unplaced(s) > 0.0:
+        status, pivots = _optimise(s, rows.freed(cost), True, limit)
+        if status == LIMIT:
+            return LIMIT, pivots
+        if _unplaced(s) > _ROUNDING * total:
+            return STUCK, pivots
+    for node in range(nodes):
+        if s.tree[node].parent == nodes:
+            s.tree[node].flow = 0.0
+            s.tree[node].upward = True
+    status, more = _optimise(s, cost, False, limit - pivots)
+    if status == OPTIMAL:
+        _settle(s, n)
+    return status, pivots + more
+
+
+# --- the first tree ---
+
+
+def _ship(s: State, cost: Any) -> float:
+    """Ship along arcs without cost, then along the cheapest; return the mass of the sources.
+
+    Every shipment empties a node, which is hung on the other. So the arcs that carry mass are a
+    forest, and what hangs below a node is complete when the node itself is hung.
+    """
+    n, nodes = len(cost), len(s.tree) - 1
+    for node in range(nodes):
+        s.atoms[node].left = s.atoms[node].mass
+        s.tree[node].parent = nodes
+    total, heaviest, hung = 0.0, 0, 0
+    for i in range(n):
+        total += s.atoms[i].mass
+        if s.atoms[i].mass > s.atoms[heaviest].mass:
+            heaviest = i
+        row = cost[i]
+        for j in range(nodes - n):
+            if row[j] == 0.0 and s.atoms[n + j].left > 0.0 and s.atoms[i].left > 0.0:
+                hung = _load(s, i, n + j, hung)
+    number = 0
+    for node in range(n, nodes):
+        if s.atoms[node].left > 0.0:
+            s.atoms[number].open = node
+            number += 1
+    # The heaviest comes last: it feels least what rounding leaves nothing of.
+    for turn in range(n):
+        i = heaviest if turn == n - 1 else turn if turn < heaviest else turn + 1
+        hung, number = _ship_to_the_cheapest(s, cost[i], i, hung, number, n)
+    for node in range(nodes):
+        if s.tree[node].parent == nodes:
+            s.tree[node].flow = s.atoms[node].left
+            s.tree[node].upward = node < n or s.atoms[node].left == 0.0
+            s.atoms[hung].order = node
+            hung += 1
+    _thread(s)
+    return total
+
+
+def _ship_to_the_cheapest(
+    s: State, row: Any, i: int, hung: int, number: int, n: int
+) -> tuple[int, int]:
+    """Empty source `i` into the cheapest of the `number` sinks that are open."""
+    while s.atoms[i].left > 0.0 and number > 0:
+        best, place = 0, -1
+        for k in range(number):
+            j = s.atoms[k].open - n
+            if place < 0 or row[j] < row[best]:
+                best, place = j, k
+        if not row[best] < float("inf"):
+            break
+        sink = s.atoms[place].open
+        hung = _load(s, i, sink, hung)
+        if s.atoms[sink].left == 0.0:
+            number -= 1
+            s.atoms[place].open = s.atoms[number].open
+    return hung, number
+
+
+def _load(s: State, source: int, sink: int, hung: int) -> int:
+    """Ship what is left of one of both, and hang this one on the other."""
+    empties = s.atoms[source].left <= s.atoms[sink].left
+    node, above = (source, sink) if empties else (sink, source)
+    amount = s.atoms[node].left
+    s.atoms[node].left = 0.0
+    s.atoms[above].left -= amount
+    s.tree[node].parent = above
+    s.tree[node].flow = amount
+    s.tree[node].upward = empties
+    s.atoms[hung].order = node
+    return hung + 1
+
+
+def _thread(s: State) -> None:
+    """Fill in the thread, last nodes and sizes, from the parents and an order."""
+    tree = s.tree
+    for node in range(len(tree)):
+        tree[node].last = node
+        tree[node].size = 1
+        tree[node].arc = 0
+    for k in range(len(tree) - 1):
+        node = s.atoms[k].order
+        above = tree[node].parent
+        end = tree[above].last
+        tree[end].next = node
+        tree[node].previous = end
+        tree[above].last = tree[node].last
+        tree[above].size += tree[node].size
+    root = s.atoms[len(tree) - 1].number
+    end = tree[root].last
+    tree[end].next = root
+    tree[root].previous = end
+    tree[root].parent = NONE
+
+
+def _unplaced(s: State) -> float:
+    """Return the mass that goes to the root and from there to sinks."""
+    nodes = len(s.tree) - 1
+    given = taken = 0.0
+    for node in range(nodes):
+        if s.tree[node].parent == nodes and s.tree[node].upward:
+            given += s.tree[node].flow
+        elif s.tree[node].parent == nodes:
+            taken += s.tree[node].flow
+    return min(given, taken)
+
+
+# --- pivots ---
+
+
+def _optimise(s: State, cost: Any, placing: bool, limit: int) -> tuple[int, int]:
+    """Pivot until no reduced cost is negative, or `limit` times; return (status, pivots)."""
+    batch = max(_FEWEST_PIVOTS, len(s.tree) - 1)
+    done = 0
+    while True:
+        tolerance = _set_potentials(s, cost, placing)
+        made = _pivot(s, cost, tolerance, min(batch, limit - done))
+        if made < 0:
+            return LIMIT, done
+        # Only potentials without the roundings of the pivots say that it is the end.
+        if made == 0:
+            return OPTIMAL, done
+        done += made
+
+
+def _pivot(s: State, cost: Any, tolerance: float, limit: int) -> int:
+    """Pivot until no reduced cost is below −tolerance, or `limit` times; return how often.
+
+    −1 is that there is more to do, but the limit is 0.
+    """
+    n, nodes = len(cost), len(s.tree) - 1
+    enough = max(_ROWS, _PAIRS // (nodes - n))
+    done = seen = looked = 0
+    i, row = 0, -1
+    best, cheapest = -tolerance, 0.0
+    while seen < n:
+        least = rows.cheapest(cost[i], s.potential[n:nodes])
+        if least - s.potential[i] < best:
+            best, cheapest, row = least - s.potential[i], least, i
+        seen += 1
+        i = i + 1 if i + 1 < n else 0
+        if row < 0:
+            continue
+        looked += 1
+        if looked == enough or seen == n:
+            if done == limit:
+                return done if limit > 0 else -1
+            j = rows.place(cost[row], s.potential[n:nodes], cheapest)
+            pivot(s.tree, s.potential, 0, s.atoms[row].number, s.atoms[n + j].number, best)
+            done += 1
+            seen = looked = 0
+            row, best = -1, -tolerance
+    return done
+
+
+def _set_potentials(s: State, cost: Any, placing: bool) -> float:
+    """Recompute the potentials, and return what is 0 to them."""
+    n, tree, potential = len(cost), s.tree, s.potential
+    root = s.atoms[len(tree) - 1].number
+    largest = 0.0
+    potential[root] = 0.0
+    node = tree[root].next
+    while node != root:
+        above = tree[node].parent
+        if above == root:
+            # Mass pays 1 on its way to the root and nothing back: what is paid is what is
+            # unplaced. No arc leads from the root without mass, then.
+            potential[node] = 1.0 if placing and tree[node].upward else 0.0
+        elif node < n:
+            potential[node] = potential[above] + cost[node][above - n]
+        else:
+            potential[node] = potential[above] - cost[above][node - n]
+        largest = max(largest, abs(potential[node]))
+        node = tree[node].next
+    return 0.5 if placing else _TOLERANCE * largest
+
+
+# --- the flow in the end ---
+
+
+def _settle(s: State, n: int) -> None:
+    """Recompute the flows from the masses; what rounding leaves stays with the heaviest nodes."""
+    tree = s.tree
+    nodes = len(s.tree) - 1
+    for node in range(nodes):
+        s.atoms[node].left = s.atoms[node].mass if node < n else -s.atoms[node].mass
+    node = tree[nodes].previous
+    for _ in range(nodes):
+        above, flow = tree[node].parent, s.atoms[node].left
+        if node >= n:
+            flow = -flow
+        if above == nodes or flow <= _NOTHING * min(s.atoms[node].mass, s.atoms[above].mass):
+            flow = 0.0
+        else:
+            s.atoms[above].left += s.atoms[node].left
+            s.atoms[node].left = 0.0
+        tree[node].flow = flow
+        node = tree[node].previous
+    for _ in range(nodes):
+        node = tree[node].next
+        if tree[node].flow == 0.0:
+            s.atoms[node].top = s.atoms[node].heaviest = node
+        else:
+            top = s.atoms[tree[node].parent].top
+            s.atoms[node].top = top
+            if s.atoms[node].mass > s.atoms[s.atoms[top].heaviest].mass:
+                s.atoms[top].heaviest = node
+    for top in range(nodes):
+        if tree[top].flow == 0.0 and s.atoms[top].left != 0.0:
+            _pass_down(s, top, s.atoms[top].heaviest, n)
+
+
+def _pass_down(s: State, top: int, heaviest: int, n: int) -> None:
+    """Let `heaviest` have what is left at the top, if that leaves all flows on the way positive."""
+    more = s.atoms[top].left
+    node = heaviest
+    while node != top:
+        if s.tree[node].flow <= abs(more):
+            return
+        node = s.tree[node].parent
+    node = heaviest
+    while node != top:
+        s.tree[node].flow += -more if node < n else more
+        node = s.tree[node].parent

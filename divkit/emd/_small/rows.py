@@ -1,0 +1,75 @@
+"""What the loops of small problems do to whole lists.
+
+`divkit.emd._small.small_compiled` does it to arrays. Both come to the same bits: no result depends
+on the order in which numbers are taken.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+from operator import add, sub
+
+Row = list[float]
+
+
+def largest(row: Row) -> float:
+    """Return the largest finite |row_j|, nan if an entry is nan or −inf."""
+    most = 0.0
+    for cost in row:
+        if not cost > -inf:
+            return nan
+        if most < abs(cost) < inf:
+            most = abs(cost)
+    return most
+
+
+def cheapest(row: Row, prices: Row) -> float:
+    """Return min_j row_j + prices_j."""
+    least: float = min(map(add, row, prices))
+    return least
+
+
+def place(row: Row, prices: Row, least: float) -> int:
+    """Return the first j with row_j + prices_j = `least`."""
+    return list(map(add, row, prices)).index(least)
+
+
+def reduced(cost: list[Row]) -> tuple[Row, Row]:
+    """Subtract from every row its least cost, then from every column, in place; return these.
+
+    Where all is forbidden that is inf, and nothing is subtracted.
+    """
+    of_rows = [min(row) for row in cost]
+    for i, least in enumerate(map(_finite, of_rows)):
+        cost[i] = [c - least for c in cost[i]]
+    of_columns = [min(column) for column in zip(*cost, strict=True)]
+    finite = list(map(_finite, of_columns))
+    for i, row in enumerate(cost):
+        cost[i] = list(map(sub, row, finite))
+    return of_rows, of_columns
+
+
+def freed(cost: list[Row]) -> list[Row]:
+    """Return 0 for every pair that is allowed, inf for every other."""
+    return [[0.0 if c < inf else inf for c in row] for row in cost]
+
+
+def massive(weights: Row) -> list[int]:
+    """Return the atoms that have mass."""
+    return [atom for atom, weight in enumerate(weights) if weight > 0.0]
+
+
+def chosen(given: list[Row], sources: list[int], sinks: list[int]) -> list[Row]:
+    """Return the costs between some of the atoms, as a copy."""
+    if len(sinks) == len(given[0]):
+        return [given[i][:] for i in sources]
+    return [[given[i][j] for j in sinks] for i in sources]
+
+
+def zeros(length: int) -> Row:
+    """Return so many zeros."""
+    return [0.0] * length
+
+
+def _finite(least: float) -> float:
+    return least if least < inf else 0.0

@@ -1,0 +1,70 @@
+"""One source or one sink: there is one plan, and arrays write it down at once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from divkit._forks import loading
+from divkit.emd._certificate.acceptance import NEGLIGIBLE
+from divkit.emd._small.small_problem import APART, LARGEST_COST, LARGEST_MASS
+from divkit.emd._solver_types import Vector
+from divkit.emd._transport import Transport
+
+
+def solve(a: Vector, b: Vector, M: Any) -> Transport | None:
+    """Return the answer for one row or column, None if it takes more care.
+
+    The parameters are arrays of float64 of shapes that fit.
+    """
+    is_row = len(M) == 1
+    cost = M.ravel()
+    many = b if is_row else a
+    mass, of_sinks = float(a.sum()), float(b.sum())
+    largest = float(np.abs(cost).max())
+    # Comparisons that nan fails.
+    usual = (
+        min(float(a.min()), float(b.min())) >= 0.0
+        and 1 / LARGEST_MASS <= mass <= LARGEST_MASS
+        and abs(mass - of_sinks) <= APART * mass
+        and (largest == 0.0 or 1 / LARGEST_COST <= largest <= LARGEST_COST)
+    )
+    if not usual:
+        return None
+    if is_row and of_sinks != mass:
+        many = many * (mass / of_sinks)
+    terms = many * cost
+    value = float(terms.sum())
+    # Half of the value on either side.
+    one = value / (2 * mass)
+    others = cost - one
+    slack = cost - one - others
+    error = float(many.sum()) - mass
+    gap = float((many * slack).sum()) + one * error
+    # Potentials are not larger than costs here, so that no rounding hides anything.
+    if abs(gap) > NEGLIGIBLE * float(np.abs(terms).sum()):
+        return None
+    of_one = np.array([one])
+    return Transport(
+        value=value,
+        dual_value=mass * one + float((many * others).sum()),
+        gap=gap,
+        primal_residual=abs(error) / mass,
+        dual_residual=max(0.0, -float(slack.min())) / (largest or 1.0),
+        method="simplex",
+        iterations=0,
+        shape=M.shape,
+        _plan=partial(_plan, many.copy(), is_row),
+        _potentials=(of_one, others) if is_row else (others, of_one),
+    )
+
+
+def _plan(many: Vector, is_row: bool) -> Any:
+    with loading:
+        from scipy.sparse import csr_array
+
+    plan = csr_array(many[None] if is_row else many[:, None])
+    plan.eliminate_zeros()
+    return plan

@@ -1,0 +1,277 @@
+"""A small problem from its numbers to the certified answer, in plain loops.
+
+What is out of the ordinary in any way is left to those who have more time: wrong inputs, sizes
+near the ends of the range of floats, answers that are not exact to rounding. The functions run
+on lists and, compiled, on arrays; see `divkit.emd._small.dense_simplex`. The certificate is that of
+`divkit.emd._certificate.certify`.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, NamedTuple
+
+from divkit.emd._certificate.acceptance import (
+    HARMLESS,
+    LARGEST_ERROR,
+    NEGLIGIBLE,
+    ROUNDING,
+    is_rounding,
+)
+from divkit.emd._small import dense_simplex, rows
+
+# What becomes of a problem.
+SOLVED, INEXACT, STUCK, LIMIT, UNUSUAL = range(5)
+
+# The numbers of an answer.
+STATUS, VALUE, DUAL_VALUE, GAP, PRIMAL_RESIDUAL, DUAL_RESIDUAL, PIVOTS, ENTRIES = range(8)
+NUMBERS = 8
+
+# No product or sum of masses and costs of such sizes comes near the ends of the range.
+LARGEST_MASS = 2.0**200
+LARGEST_COST = 2.0**550
+# Columns up to which rows are too short to be looked at one by one.
+_FEW_COLUMNS = 5
+# How far masses may be apart that are meant to be equal: sqrt(eps).
+APART = 2.0**-26
+
+
+class Found(NamedTuple):
+    """Where the answer goes, lists or arrays."""
+
+    numbers: Any
+    f: Any
+    g: Any
+    mass: Any  # of the plan's entries, n + m of which there is room for
+    rows: Any
+    columns: Any
+
+
+def found(floats: Any, integers: Any, n: int, m: int) -> Found:
+    """Return parts of two arrays, of NUMBERS + 2 (n + m) and of 2 (n + m) entries."""
+    first, middle = NUMBERS + n, NUMBERS + n + m
+    return Found(
+        floats[:NUMBERS],
+        floats[NUMBERS:first],
+        floats[first:middle],
+        floats[middle:],
+        integers[: n + m],
+        integers[n + m :],
+    )
+
+
+def is_tall(n: int, m: int) -> bool:
+    """Return whether there are so few columns that a problem is better turned around."""
+    return m <= _FEW_COLUMNS and n > 4 * m
+
+
+def turned(found: Found) -> Found:
+    """Return where the answer goes to a problem whose rows and columns change places."""
+    return Found(found.numbers, found.g, found.f, found.mass, found.columns, found.rows)
+
+
+def solve(given: Any, a: Any, b: Any, limit: int, found: Found) -> None:
+    """Solve a problem and certify its answer, or note why not.
+
+    Parameters
+    ----------
+    given : list or array, n rows of m
+        Costs, any.
+    a, b : list or array
+        Weights, any; `b` is scaled to the mass of `a` if they differ by rounding.
+    limit : int
+        The largest number of pivots.
+    found : Found
+        The answer; where the status is neither `SOLVED` nor `INEXACT`, that alone.
+    """
+    numbers = found.numbers
+    numbers[STATUS] = UNUSUAL
+    largest = _largest(given)
+    mass = _balance(a, b)
+    if not (mass > 0.0 and (largest == 0.0 or 1 / LARGEST_COST <= largest <= LARGEST_COST)):
+        return
+    sources, sinks = rows.massive(a), rows.massive(b)
+    n = len(sources)
+    cost = rows.chosen(given, sources, sinks)
+    of_rows, of_columns = rows.reduced(cost)
+    if max(of_rows) == inf or max(of_columns) == inf:
+        numbers[STATUS] = STUCK
+        return
+    s = dense_simplex.state(n + len(sinks))
+    for k in range(n):
+        s.atoms[k].mass = a[sources[k]]
+    for k in range(len(sinks)):
+        s.atoms[n + k].mass = b[sinks[k]]
+    status, pivots = dense_simplex.solve(s, cost, limit)
+    numbers[PIVOTS] = pivots
+    if status != dense_simplex.OPTIMAL:
+        numbers[STATUS] = STUCK if status == dense_simplex.STUCK else LIMIT
+        return
+    for k in range(len(sinks)):
+        found.g[sinks[k]] = of_columns[k] - s.potential[n + k]
+    entries = 0
+    for node in range(len(s.tree) - 1):
+        flow = s.tree[node].flow
+        if flow > 0.0:
+            above = s.tree[node].parent
+            source, sink = (node, above) if node < n else (above, node)
+            found.rows[entries] = sources[source]
+            found.columns[entries] = sinks[sink - n]
+            found.mass[entries] = flow
+            entries += 1
+    numbers[ENTRIES] = entries
+    exact = _certify(given, a, b, mass, largest, found)
+    numbers[STATUS] = SOLVED if exact else INEXACT
+
+
+# --- what comes in ---
+
+
+def _largest(given: Any) -> float:
+    """Return the largest finite |M_ij|; nan if there is an entry that is no cost."""
+    most = 0.0
+    for i in range(len(given)):
+        of_row = rows.largest(given[i])
+        if not of_row <= most:
+            most = of_row
+        if most != most:
+            break
+    return most
+
+
+def _balance(a: Any, b: Any) -> float:
+    """Scale `b` to the mass of `a`, and return it; 0 if that takes more than rounding."""
+    of_a, of_b = _mass(a), _mass(b)
+    if not (1 / LARGEST_MASS <= of_a <= LARGEST_MASS):
+        return 0.0
+    if not abs(of_a - of_b) <= APART * max(of_a, of_b):
+        return 0.0
+    # Two ways to come to a mass of n equal weights may differ by a rounding.
+    same = len(a) == len(b) and _is_uniform(a) and _is_uniform(b)
+    if same or of_a != of_b:
+        for j in range(len(b)):
+            b[j] = a[j] if same else b[j] * (of_a / of_b)
+    return of_a
+
+
+def _is_uniform(weights: Any) -> bool:
+    first = weights[0]
+    for weight in weights:  # noqa: SIM110 (compiled, too)
+        if weight != first:
+            return False
+    return True
+
+
+def _mass(weights: Any) -> float:
+    """Return the sum, rounded once; nan if a weight is no weight."""
+    high = low = 0.0
+    for weight in weights:
+        if not 0.0 <= weight < inf:
+            return float("nan")
+        high, low = _add(high, low, weight)
+    return high + low
+
+
+# --- the certificate ---
+
+
+def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Found) -> bool:
+    """Complete the potentials, note what is wrong with the answer; return if it is exact."""
+    violation = _conjugate(given, a, b, total, found)
+    error, slack, paid, size = _measure(given, a, b, found)
+    numbers = found.numbers
+    numbers[PRIMAL_RESIDUAL] = error / total
+    numbers[DUAL_RESIDUAL] = violation / largest if largest > 0.0 else violation
+    fault = numbers[GAP] - slack
+    rounding = ROUNDING * (size - paid)
+    if rounding > NEGLIGIBLE * min(paid, abs(numbers[DUAL_VALUE])):
+        slack += rounding
+        numbers[GAP] += rounding
+        numbers[DUAL_VALUE] = numbers[VALUE] - numbers[GAP]
+    known = rounding <= HARMLESS * paid and error <= LARGEST_ERROR * total
+    return known and is_rounding(slack, fault, paid, size)
+
+
+def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> float:
+    """Fill in the potentials, from those of sinks with mass; return by how much they violate."""
+    n, m = len(a), len(b)
+    f, g = found.f, found.g
+    prices = rows.zeros(m)
+    # An atom without mass takes part in no minimum.
+    for j in range(m):
+        g[j] = g[j] if b[j] > 0.0 else 0.0
+        prices[j] = -g[j] if b[j] > 0.0 else inf
+    for i in range(n):
+        f[i] = _finite(rows.cheapest(given[i], prices))
+    shift = (_sum_of_products(b, g) - _sum_of_products(a, f)) / (2 * total)
+    for i in range(n):
+        f[i] += shift
+    for j in range(m):
+        if b[j] > 0.0:
+            g[j] -= shift
+        else:
+            least = inf
+            for i in range(n):
+                least = min(least, given[i][j] - f[i])
+            g[j] = _finite(least)
+        prices[j] = -g[j]
+    violation = 0.0
+    for i in range(n):
+        violation = max(violation, f[i] - rows.cheapest(given[i], prices))
+    return violation
+
+
+def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, float, float]:
+    """Note the values and the gap; return the largest error in a weight, the slack, and two sizes.
+
+    These are the cost of the plan if no cost were negative, and that of all terms of the gap.
+    """
+    n, m = len(a), len(b)
+    f, g, numbers = found.f, found.g, found.numbers
+    # How much more than its weight an atom gets, as a sum of two numbers.
+    surplus, lower = rows.zeros(n + m), rows.zeros(n + m)
+    for i in range(n):
+        surplus[i] = -a[i]
+    for j in range(m):
+        surplus[n + j] = -b[j]
+    value = value_low = gap = gap_low = cost = 0.0
+    for k in range(int(numbers[ENTRIES])):
+        i, j, mass = found.rows[k], found.columns[k], found.mass[k]
+        value, value_low = _add(value, value_low, mass * given[i][j])
+        gap, gap_low = _add(gap, gap_low, mass * (given[i][j] - f[i] - g[j]))
+        cost += mass * abs(given[i][j])
+        surplus[i], lower[i] = _add(surplus[i], lower[i], mass)
+        surplus[n + j], lower[n + j] = _add(surplus[n + j], lower[n + j], mass)
+    slack = gap + gap_low
+    dual = dual_low = error = 0.0
+    size = cost
+    for node in range(n + m):
+        weight, potential = (a[node], f[node]) if node < n else (b[node - n], g[node - n])
+        wrong = surplus[node] + lower[node]
+        error = max(error, abs(wrong))
+        gap, gap_low = _add(gap, gap_low, potential * wrong)
+        dual, dual_low = _add(dual, dual_low, weight * potential)
+        size += weight * abs(potential)
+    numbers[VALUE] = value + value_low
+    numbers[DUAL_VALUE] = dual + dual_low
+    numbers[GAP] = gap + gap_low
+    return error, slack, cost, size
+
+
+def _finite(potential: float) -> float:
+    """Return 0 for an atom that no pair may reach: there every number is feasible."""
+    return potential if potential < inf else 0.0
+
+
+def _sum_of_products(x: Any, y: Any) -> float:
+    high = low = 0.0
+    for k in range(len(x)):
+        high, low = _add(high, low, x[k] * y[k])
+    return high + low
+
+
+def _add(high: float, low: float, x: float) -> tuple[float, float]:
+    """Return high + low + x as two numbers; the rounding of the first goes into the second."""
+    total = high + x
+    of_x = total - high
+    return total, low + ((high - (total - of_x)) + (x - of_x))

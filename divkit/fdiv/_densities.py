@@ -1,0 +1,325 @@
+"""D between two densities, by adaptive quadrature with an error estimate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit import _check
+from divkit._check import Array
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._log_integrand import log_of_unit
+from divkit.fdiv._quadrature import Estimate, integrate
+from divkit.fdiv.catalogue.kl import kl
+
+Vector = NDArray[np.float64]
+LogDensity = Callable[[Array], Array]
+INF = math.inf
+
+
+@dataclass(frozen=True)
+class Integral:
+    """A divergence by quadrature.
+
+    Attributes
+    ----------
+    value : float
+        D(P‖Q).
+    error : float
+        The estimated absolute error of `value`, which quadrature cannot prove.
+    mass_p, mass_q : float
+        ∫ p and ∫ q as given, before `normalize` divides by them.
+    """
+
+    value: float
+    error: float
+    mass_p: float
+    mass_q: float
+
+    def __float__(self) -> float:
+        return self.value
+
+
+def from_densities(
+    logp: LogDensity,
+    logq: LogDensity,
+    support: Sequence[Any],
+    D: Divergence = kl,
+    *,
+    normalize: bool = False,
+    points: Sequence[Any] = (),
+    rtol: float = 1e-10,
+) -> Integral:
+    """Return D(P‖Q) = ∫ q f(p/q) between two densities on an interval or a rectangle.
+
+    Log-densities are asked for, as densities themselves underflow where their ratio still
+    matters; −inf means no density. The integrand is taken from their difference, so that nearly
+    equal densities do not cancel.
+
+    Parameters
+    ----------
+    logp, logq : callable
+        The log-densities, of an array of n points: shape (n,) on an interval, (n, 2) on a
+        rectangle. They return n values below +inf.
+    support : pair of floats, or two pairs
+        ``(low, high)``, or one such pair for each coordinate of a rectangle; ends may be infinite.
+    D : Divergence
+        Which divergence; `kl` by default.
+    normalize : bool
+        Divide each density by its integral, for unnormalised ones.
+    points : sequence of points
+        Where to split the region: at jumps, kinks and narrow peaks. The peaks of densities of one
+        variable are searched for on their own.
+    rtol : float
+        The relative accuracy to reach. Rounding in the log-densities limits it where they nearly
+        agree, and then counts in `error`.
+
+    Returns
+    -------
+    Integral
+        With `value`, `error`, `mass_p` and `mass_q`; ``float`` of it is the value. The value is
+        +inf where p > 0 = q at a node of the rule and f′(∞) is infinite, or p = 0 < q and f(0⁺) is.
+
+    Raises
+    ------
+    TypeError
+        If a log-density returns no real array.
+    ValueError
+        If a log-density returns nan or +inf, or another shape than asked, or a density does not
+        integrate to 1.
+    ArithmeticError
+        If the quadrature does not converge, as where D is infinite because of the tails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from divkit import fdiv
+    >>> from divkit.fdiv._densities import from_densities
+    >>> def normal(x):
+    ...     return -0.5 * x**2 - 0.5 * np.log(2 * np.pi)
+    >>> found = from_densities(normal, lambda x: normal(x - 1), (-np.inf, np.inf))
+    >>> round(found.value, 9), found.error < 1e-9
+    (0.5, True)
+    >>> js = from_densities(normal, lambda x: normal(x - 1), (-np.inf, np.inf), fdiv.jensen_shannon)
+    >>> round(js.value, 9)
+    0.111421482
+    """
+    box = _box(support)
+    rtol = _check.real_number("rtol", rtol)
+    if not 0 <= rtol < INF:
+        raise ValueError(f"`rtol` must be finite and at least 0, got {rtol!r}")
+    logs = _evaluated("logp", logp, box), _evaluated("logq", logq, box)
+    cuts = _cuts(box, points, logs)
+
+    def mass(log: LogDensity) -> Estimate:
+        def density(x: Vector) -> tuple[Vector, Vector]:
+            values, rounding = _with_rounding(log, x)
+            with np.errstate(over="ignore"):  # an infinite mass, which does not converge
+                return np.exp(values), np.exp(values) * rounding
+
+        return _converged(integrate(density, cuts, 1e-12), "a density", support)
+
+    masses = [mass(log) for log in logs]
+    for name, found in zip("pq", masses, strict=True):
+        _check_mass(name, found.value, max(10 * found.error, 1e-9), normalize)
+    shift = [math.log(found.value) if normalize else 0.0 for found in masses]
+
+    def integrand(x: Vector) -> tuple[Vector, Vector]:
+        (lp, off_p), (lq, off_q) = (_with_rounding(log, x) for log in logs)
+        lp, lq = lp - shift[0], lq - shift[1]
+        h = _integrand(D, lp, lq)
+        # What a rounding of the logarithms would change: little for smooth f, more at a kink.
+        # inf − inf, which does not converge anyway
+        with np.errstate(over="ignore", invalid="ignore"):
+            noise = np.abs(_integrand(D, lp + off_p, lq) - h)
+            noise += np.abs(_integrand(D, lp, lq + off_q) - h)
+        return h, noise
+
+    try:
+        found = _converged(integrate(integrand, cuts, rtol), str(D), support)
+    except _InfiniteAtNodeError:
+        found = Estimate(INF, 0.0, True)
+    return Integral(D.at_one + found.value, found.error, masses[0].value, masses[1].value)
+
+
+def _with_rounding(log: LogDensity, x: Vector) -> tuple[Vector, Vector]:
+    """Return log(x), and by how much rounding, its own and that of x, may move it."""
+    values = log(x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = np.abs(log(np.nextafter(x, INF)) - values) + 2.2e-16 * (1 + np.abs(values))
+    return values, np.where(np.isfinite(step), np.minimum(step, 1.0), 0.0)
+
+
+class _InfiniteAtNodeError(Exception):
+    """The integrand is +inf at an inner point, and so is D."""
+
+
+def _integrand(D: Divergence, lp: Vector, lq: Vector) -> Vector:
+    """Return q f(p/q) − f(1) q − f′(1)(p−q) from log p and log q."""
+    both = (lp > -INF) & (lq > -INF)
+    ratio = np.where(both, lp, 0.0) - np.where(both, lq, 0.0)
+    top = np.maximum(lp, lq)
+    with np.errstate(all="ignore"):
+        # In this order, as the density underflows in tails where h is large.
+        value = np.where(both, np.exp(top + log_of_unit(D, ratio)), 0.0)
+    for alone, limit in (
+        ((lp == -INF) & (lq > -INF), D.at_zero - D.at_one + D.derivative_at_one),
+        ((lp > -INF) & (lq == -INF), D.slope - D.derivative_at_one),
+    ):
+        if alone.any():
+            if limit == INF:
+                raise _InfiniteAtNodeError
+            value = np.where(alone, limit * np.exp(top), value)
+    return value
+
+
+def _converged(found: Estimate, what: str, support: Sequence[Any]) -> Estimate:
+    if not found.converged:
+        raise ArithmeticError(
+            f"the integral of {what} over {support} did not converge, it stands at "
+            f"{found.value:.6g} ± {found.error:.2g}: it may be infinite because of the tails, or "
+            "need `points` at jumps and narrow peaks, or a larger `rtol`"
+        )
+    return found
+
+
+def _box(support: Sequence[Any]) -> list[tuple[float, float]]:
+    ends = _check.real("support", support, np)
+    _check.not_nan("support", ends, np)
+    ends = ends[None] if ends.ndim == 1 else ends
+    if ends.shape not in ((1, 2), (2, 2)) or not np.all(ends[:, 0] < ends[:, 1]):
+        raise ValueError(
+            "`support` must be (low, high) with low < high, or two such pairs for a rectangle, "
+            f"got {support!r}"
+        )
+    return [(float(low), float(high)) for low, high in ends]
+
+
+def _evaluated(name: str, log: LogDensity, box: list[tuple[float, float]]) -> LogDensity:
+    """Return `log`, kept off the ends of the support and with its answers checked."""
+    low, high = (np.array(ends) for ends in zip(*box, strict=True))
+    least, most = np.nextafter(low, INF), np.nextafter(high, -INF)
+
+    def checked(x: Vector) -> Vector:
+        x = np.clip(x, least, most)
+        x = x[:, 0] if len(box) == 1 else x
+        with np.errstate(all="ignore"):  # log 0 is −inf, as it should be
+            values = _check.real(f"{name}(x)", log(x), np)
+        if values.shape != x.shape[:1]:
+            raise ValueError(
+                f"`{name}` must return one value for each of {len(x)} points, got shape "
+                f"{values.shape}: write it with NumPy's functions, or wrap it in numpy.vectorize"
+            )
+        bad = ~(values < INF)
+        if bad.any():
+            raise ValueError(
+                f"`{name}` must be below +inf and not nan inside the support, got "
+                f"{values[bad][0]} at x = {x[bad][0]}"
+            )
+        result: Vector = values
+        return result
+
+    return checked
+
+
+def _check_mass(name: str, mass: float, tolerance: float, normalize: bool) -> None:
+    if mass <= 0:
+        raise ValueError(
+            f"`log{name}` must be the logarithm of a density, got one with mass {mass:g}: if it "
+            "has a narrow peak, say where with `points`"
+        )
+    if not normalize and abs(mass - 1) > tolerance:
+        raise ValueError(
+            f"`log{name}` must be the logarithm of a density with mass 1, got {mass:.10g}: pass "
+            "`normalize=True` to divide by it, or `points` where narrow peaks are if it should be 1"
+        )
+
+
+def _cuts(
+    box: list[tuple[float, float]], points: Sequence[Any], logs: Sequence[LogDensity]
+) -> list[Vector]:
+    """Return where to cut each axis: at given points, and around peaks where there is one axis."""
+    given = _check.real("points", points, np)
+    if given.ndim not in (1, 2):
+        raise ValueError(
+            f"`points` must be a sequence of points, shape (n,) or (n, {len(box)}), got shape "
+            f"{given.shape}"
+        )
+    if given.ndim == 1:
+        given = given.reshape(len(given), -1 if given.size else len(box))
+    _check.finite("points", given, np)
+    if given.shape[1] != len(box):
+        raise ValueError(
+            f"`points` must have {len(box)} coordinates each, as `support`, got {given.shape[1]}"
+        )
+    cuts = []
+    for axis, (low, high) in enumerate(box):
+        inner = given[:, axis]
+        if len(box) == 1:
+            peaks = [_around(log, peak, box[0]) for log in logs for peak in _peak(log, box[0])]
+            near = [_around(log, point, box[0]) for log in logs for point in inner]
+            inner = np.concatenate([inner, *peaks, *near])
+        inner = np.unique(inner[(inner > low) & (inner < high)])
+        if not len(inner) and math.isinf(low) and math.isinf(high):
+            inner = np.zeros(1)
+        cuts.append(np.array([low, *inner, high]))
+    return cuts
+
+
+def _peak(log: LogDensity, ends: tuple[float, float]) -> list[float]:
+    """Return the highest point of a density as a search on all scales finds it, if any."""
+    low, high = ends
+    sizes = 10.0 ** np.arange(-8, 9)
+    if math.isfinite(low) and math.isfinite(high):
+        grid = low + (high - low) * np.linspace(0, 1, 402)[1:-1]
+    else:
+        anchor = low if math.isfinite(low) else high if math.isfinite(high) else 0.0
+        steps = np.outer([1, 2, 5], sizes).ravel()
+        grid = anchor + np.sort(np.concatenate([-steps, [0.0], steps]))
+        grid = grid[(grid > low) & (grid < high)]
+    for _ in range(60):
+        values = log(grid[:, None])
+        best = int(np.argmax(values))
+        if values[best] == -INF:
+            return []
+        peak, width = float(grid[best]), float(grid[-1] - grid[0])
+        below, above = (float(grid[np.clip(best + i, 0, len(grid) - 1)]) for i in (-1, 1))
+        if above - below <= 1e-9 * abs(peak) or not 0 < above - below < 0.9 * width:
+            break
+        grid = np.unique(np.append(np.linspace(below, above, 21), peak))
+    return [peak]
+
+
+def _around(log: LogDensity, center: float, ends: tuple[float, float]) -> Vector:
+    """Return points around a peak, at growing distances until the density has vanished.
+
+    Between them quadrature sees the density at its own scale, wherever on the line it lies.
+    """
+    low, high = ends
+    top = float(log(np.array([[center]]))[0])
+    if top == -INF:
+        return np.array([center])
+    found = [center]
+    for end in ends:
+        reach = abs(center) + 1
+        if abs(end - center) < 1e-6 * reach:
+            # A peak at an end is a pole: its mass reaches down to the smallest numbers.
+            x = end + math.copysign(1.0, center - end) * 10.0 ** -np.arange(0.0, 300, 2)
+            found.extend(x[(x > low) & (x < high)])
+            continue
+        # No round numbers, as jumps are there, and a jump just inside a cut goes unseen.
+        distances = 0.7345 * reach * 10.0 ** np.linspace(-12, 8, 81)
+        x = center + math.copysign(1.0, end - center) * distances
+        x = x[(x > low) & (x < high) & (x != center)]
+        if len(x):
+            with np.errstate(over="ignore"):
+                drop = top - log(x[:, None])
+            # From where it has begun to fall to the first point where nothing is left.
+            last = int(np.argmax(drop > 100)) if drop[-1] > 100 else len(x)
+            found.extend(x[: last + 1][drop[: last + 1] > 0.1])
+    return np.unique(found)

@@ -1,0 +1,273 @@
+"""D(P‖Q) on arrays: exact normalisation, zeros, axes; and the dual side, witness and bound."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from divkit import _check
+from divkit._check import Array
+from divkit.fdiv import _scalar
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._normalize import Pair, pair
+
+
+def evaluate(
+    D: Divergence, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool
+) -> Array:
+    """Return D(P‖Q); see `Divergence.__call__`."""
+    value = _small(D, p, q, axis)
+    if value is None:
+        value = _large(D, p, q, axis, normalize)
+    if value is not None and not _is_near_maximum(D, value):
+        return np.expand_dims(value, axis) if keepdims else value
+    if _check.is_blocked(p) or _check.is_blocked(q):
+        from divkit.fdiv import _dask
+
+        return _dask.evaluate(D, p, q, axis=axis, keepdims=keepdims, normalize=normalize)
+    both = pair(p, q, axis, normalize, _check.namespace(p, q))
+    with _check.quiet(both.xp):
+        others = both if both.tiny is None else _without(both, both.tiny.where)
+        common, infinite = integral(D, others)
+        if both.xp is np and np.any((common < _scalar.SMALLEST) & (infinite == 0)):
+            common = _without_underflow(D, others, common)
+        if both.xp is np and np.any(common == math.inf):
+            common = _without_overflow(D, others)
+        value = common / both.mass + D.at_one + infinite
+        if both.tiny is not None:
+            value = value + both.tiny.value(D)
+        if both.xp is np and _is_near_maximum(D, value):
+            value = np.where(value > 0.1 * D.at_one, _below_maximum(D, both), value)
+    return _finished(value, both, keepdims)
+
+
+def _is_near_maximum(D: Divergence, value: Array) -> bool:
+    """Return whether a value is little of f(1) of a D whose maximum is 0, as that of `gan` is."""
+    if not (D.at_one < 0 and D.at_zero == 0 == D.slope and D.is_symmetric):
+        return False
+    near = value > 0.1 * D.at_one
+    return bool(near.any() if near.ndim else near)
+
+
+def _below_maximum(D: Divergence, both: Pair) -> Array:
+    """Return Σ q f(p/q) itself, of a symmetric f with f(0⁺) = 0: the atoms that both have."""
+    larger, smaller = np.maximum(both.p, both.q), np.minimum(both.p, both.q)
+    shared = smaller > 0
+    u = np.where(shared, smaller, 1.0) / np.where(shared, larger, 1.0)
+    terms = larger * D.generator(u)
+    return np.sum(np.where(shared, terms, 0.0), axis=-1) / both.mass
+
+
+def _without(both: Pair, where: Array) -> Pair:
+    """Return the pair without some of its atoms, its mass as it was."""
+    p, q, q_own, difference = (
+        np.where(where, 0.0, x) for x in (both.p, both.q, both.q_own, both.difference)
+    )
+    return replace(both, p=p, q=q, q_own=q_own, difference=difference, full=False)
+
+
+def _without_underflow(D: Divergence, both: Pair, common: Array) -> Array:
+    """Return Σ h of so small differences that halves of them are lost, from larger masses."""
+    large = 2.0**512
+    larger = replace(
+        both,
+        p=both.p * large,
+        q=both.q * large,
+        q_own=both.q_own * large,
+        difference=both.difference * large,
+    )
+    return np.where(common < _scalar.SMALLEST, integral(D, larger)[0] / large, common)
+
+
+def _without_overflow(D: Divergence, both: Pair) -> Array:
+    """Return Σ h, with the terms of which f(p/q) overflows from their logarithms."""
+    from divkit.fdiv._log_integrand import log_of_unit
+
+    p, q = np.broadcast_arrays(both.p, both.q)
+    h = np.where((p > 0) & (q > 0), D.formulas.integrand(p, q, both.difference, np), 0.0)
+    lost = np.isinf(h)
+    p, q = p[lost], q[lost]
+    h[lost] = np.exp(log_of_unit(D, np.log(p) - np.log(q)) + np.log(np.maximum(p, q)))
+    alone = replace(both, p=np.where(both.q > 0, 0.0, both.p), q=np.where(both.p > 0, 0.0, both.q))
+    alone = replace(alone, q_own=np.where(both.p > 0, 0.0, both.q_own), full=False)
+    return h.sum(axis=-1) + integral(D, alone)[0]
+
+
+def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
+    """Return T = f′(p/q) at every atom; see `Divergence.witness`."""
+    if _check.is_blocked(p) or _check.is_blocked(q):
+        from divkit.fdiv import _dask
+
+        return _dask.witness(D, p, q, axis=axis, normalize=normalize)
+    both = pair(p, q, axis, normalize, _check.namespace(p, q))
+    return both.xp.moveaxis(critic(D, both), -1, both.axis)
+
+
+def critic(D: Divergence, both: Pair) -> Array:
+    """Return f′(p/q) with the atoms on the last axis."""
+    xp, p, q = both.xp, both.p, both.q
+    with _check.quiet(xp):
+        inside = (p > 0) & (q > 0)
+        # A ratio too large or small for a double is still not 0 or ∞: there the critic would be
+        # infinite at an atom where it must not be.
+        limits = xp.finfo(p.dtype)
+        u = xp.where(inside, p, 1.0) / xp.where(inside, q, 1.0)
+        if both.tiny is not None:
+            u[both.tiny.where] = both.tiny.ratio
+        u = xp.clip(u, float(limits.smallest_normal), float(limits.max))
+        u = xp.where((p == 0) & (q > 0), 0.0, u)
+        u = xp.where((p > 0) & (q == 0), math.inf, u)
+        T = xp.astype(D.derivative(u), both.dtype)
+        if D.slope < math.inf:
+            # Nor may rounding carry it to the end of the domain of f*, or past it.
+            end = D.conjugate_domain.largest(single=both.dtype == xp.float32)
+            T = xp.where((q > 0) & (end < T), end, T)
+    return T
+
+
+def bound(
+    D: Divergence, p: Array, q: Array, T: Array, *, axis: int, keepdims: bool, normalize: bool
+) -> Array:
+    """Return E_P T − E_Q f*(T); see `Divergence.bound`."""
+    xp = _check.namespace(p, q, T)
+    both = pair(p, q, axis, normalize, xp)
+    p, q = both.p, both.q
+    end = D.slope
+    if _check.float_bits(T) == 32:
+        end = max(end, float(np.float32(end)))  # as near as such a critic can come to it
+    T = _check.real("T", T, xp, like=p)
+    _check.not_nan("T", T, xp)
+    T = _check.atoms_last("T", T, axis, xp)
+    _check.broadcastable(("p", p), ("T", T))
+    with _check.quiet(xp):
+        penalty = D.conjugate(T)
+        gain, infinite_gain = _weighted(p, T, xp)
+        loss, infinite_loss = _weighted(q, penalty, xp)
+        value = xp.sum(gain - loss, axis=-1) / both.mass
+        value = value + xp.sum(infinite_gain - infinite_loss, axis=-1)
+        # A critic that is −inf where P has mass, or past the domain of f*, bounds nothing,
+        # whatever it is worth elsewhere.
+        worthless = (p > 0) & ((-math.inf == T) | (end < T)) | ((q > 0) & (penalty == math.inf))
+        value = xp.where(xp.any(worthless, axis=-1), -math.inf, value)
+    return _finished(value, both, keepdims)
+
+
+def _weighted(mass: Array, x: Array, xp: Any) -> tuple[Array, Array]:
+    """Return mass · x where x is finite, and the infinities among x that have mass."""
+    finite = xp.isfinite(x)
+    return mass * xp.where(finite, x, 0.0), xp.where((mass > 0) & ~finite, x, 0.0)
+
+
+# Up to this many atoms a loop over plain numbers is done before arrays are set up.
+_SMALL = 64
+
+# A divergence is compiled, which takes about a second, when the arrays have spent as much on it:
+# on so many atoms, a call counting as some more for its overhead.
+_COMPILE_AFTER, _PER_CALL = 1 << 22, 1 << 11
+_spent: WeakKeyDictionary[Divergence, int] = WeakKeyDictionary()
+
+
+def _small(D: Divergence, p: Array, q: Array, axis: int) -> Array | None:
+    """Return D(P‖Q) by a loop over plain numbers; None where that does not serve."""
+    if type(p) is np.ndarray and type(q) is np.ndarray:
+        if not (p.ndim == q.ndim == 1 and p.dtype == q.dtype == np.float64 and p.size <= _SMALL):
+            return None
+        p, q = p.tolist(), q.tolist()
+    elif not (type(p) is type(q) is list and len(p) <= _SMALL and {*map(type, p + q)} == {float}):
+        return None
+    if not (0 < len(p) == len(q) and type(axis) is int and axis in (0, -1)):
+        return None
+    found = _scalar.integral(D, p, q)
+    return None if found is None else np.float64(D.at_one + found[0] / found[1])
+
+
+def _large(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Array | None:
+    """Return D(P‖Q) by the compiled loop; None where that does not serve."""
+    if not (
+        type(p) is type(q) is np.ndarray
+        and p.size > _SMALL
+        and p.shape == q.shape
+        and p.dtype == q.dtype
+        and p.dtype in (np.float64, np.float32)
+        and type(axis) is int
+        and -p.ndim <= axis < p.ndim
+    ):
+        return None
+    _spent[D] = _spent.get(D, 0) + p.size + _PER_CALL
+    if _spent[D] < _COMPILE_AFTER:
+        return None
+    dtype, tolerance = p.dtype, _check.rounding(p) ** 0.5
+    p, q = np.moveaxis(p, axis, -1), np.moveaxis(q, axis, -1)
+    shape = p.shape[:-1]
+    p, q = (np.ascontiguousarray(x).reshape(-1, x.shape[-1]) for x in (p, q))
+    found = _loops().integral(D, p, q, equal=not normalize)
+    if found is None:
+        return None
+    excess, p_mass, q_mass = (part.reshape(shape) for part in found)
+    if not normalize:
+        _check.equal_mass(p_mass, q_mass, tolerance, np)
+    return np.asarray(D.at_one + excess / p_mass, dtype=dtype)[()]
+
+
+@functools.cache
+def _loops() -> Any:
+    """Return `divkit.fdiv._fused`, which takes a while to load."""
+    from divkit._forks import loading
+
+    with loading:
+        from divkit.fdiv import _fused
+
+    return _fused
+
+
+def integral(D: Divergence, both: Pair) -> tuple[Array, Array]:
+    """Return Σ h over the atoms, and apart from it what is infinite, with their derivatives.
+
+    Where p, q > 0 the derivatives are those of the integrand. Where one is 0, h is linear to
+    first order, by the limits of the record: D has the derivative f′(0⁺) in p and f(0⁺) in q
+    where p = 0, and f′(∞) in p and −f*(f′(∞)) in q where q = 0, less those of the affine part.
+    An infinite one is kept out of the sum, which mass divides: it belongs to its atom alone.
+    Where both are 0 there is no atom: the derivatives are those at p = q.
+    """
+    xp, p, q, difference = both.xp, both.p, both.q, both.difference
+    if both.full:
+        return xp.sum(D.formulas.integrand(p, q, difference, xp), axis=-1), 0.0
+    inside = (p > 0) & (q > 0)
+    h = D.formulas.integrand(
+        xp.where(inside, p, 1.0), xp.where(inside, q, 1.0), xp.where(inside, difference, 0.0), xp
+    )
+    common, infinite = xp.sum(xp.where(inside, h, 0.0), axis=-1), 0.0
+    no_p, no_q = (p == 0) & (q > 0), (p > 0) & (q == 0)
+    in_p, in_q = -D.derivative_at_one, D.derivative_at_one - D.at_one
+    for where, x, own, limit in (
+        (no_p, p, p, in_p + D.derivative_at_zero),
+        (no_p, q, both.q_own, in_q + D.at_zero),
+        (no_q, p, p, in_p + D.slope),
+        (no_q, q, both.q_own, in_q - D.conjugate_at_slope),
+    ):
+        if -math.inf < limit < math.inf:
+            common = common + limit * xp.sum(xp.where(where, x, 0.0), axis=-1)
+        else:
+            infinite = infinite + _infinite(where, own, limit, xp)
+    return common, infinite
+
+
+def _infinite(where: Array, x: Array, limit: float, xp: Any) -> Array:
+    """Return Σ ±∞ · x with 0 · ∞ = 0, in the value and in its derivative."""
+    # A product that overflows unless a factor is 0, the one from backpropagation included.
+    large = (2.0**100 if _check.float_bits(x) == 32 else 2.0**1000) * xp.astype(where, x.dtype)
+    total = xp.sum(x * large * large * large, axis=-1)
+    return total if limit > 0 else -total
+
+
+def _finished(value: Array, both: Pair, keepdims: bool) -> Array:
+    if both.xp is np:
+        value = np.asarray(value, dtype=both.dtype)[()]
+        return np.expand_dims(value, both.axis) if keepdims else value
+    value = both.xp.astype(value, both.dtype)
+    return both.xp.expand_dims(value, axis=both.axis) if keepdims else value

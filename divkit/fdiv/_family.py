@@ -1,0 +1,39 @@
+"""A family of divergences, one record for every value of its parameters."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+
+from divkit import _check
+from divkit.fdiv._divergence import Divergence
+
+
+class Family:
+    """A family of divergences: called with its parameters, it returns a record.
+
+    Equal parameters give the same record. Without parameters the defaults of the declaration
+    hold, and that member stands for the family in the catalogue.
+    """
+
+    def __init__(self, declare: Callable[..., Divergence]) -> None:
+        functools.update_wrapper(self, declare)
+        self._signature = inspect.signature(declare)
+        self._members = functools.lru_cache(maxsize=256)(
+            lambda *values: replace(declare(*values), recipe=(self, values))
+        )
+
+    def __call__(self, *args: float, **kwargs: float) -> Divergence:
+        """Return the member with these parameters."""
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments.items()
+        return self._members(*(_check.real_number(name, value) for name, value in given))
+
+    def __repr__(self) -> str:
+        return f"<Family {self.__name__}{self._signature}>"  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> str:
+        return str(self.__name__)  # type: ignore[attr-defined]

@@ -1,0 +1,182 @@
+"""One pass over p and q in a compiled loop, generated from any record's integrand.
+
+The pass checks the entries, adds up both masses and sums the integrand. Large inputs are cut into
+pieces for plain threads.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit import _threads
+from divkit.fdiv import _loops, _simd
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._loops import DIFFERENCE, INTEGRAND, P_ALONE, P_MASS, Q_ALONE, Q_MASS, REFUSED
+from divkit.fdiv._rebind import rebind
+
+Array = NDArray[Any]
+
+PER_THREAD = 1 << 18  # entries that are worth a thread
+ROWS = 1 << 15  # rows in one go: what is known of each stays in the cache
+
+
+def integral(
+    D: Divergence, p: Array, q: Array, *, equal: bool = True
+) -> tuple[Array, Array, Array] | None:
+    """Return ∫h of p and q·(mass p/mass q), mass p and mass q; None if this is not for the loop.
+
+    Parameters
+    ----------
+    D : Divergence
+        Whose integrand is summed.
+    p, q : array, shape (rows, n), float32 or float64, C order
+        Measures of positive mass.
+    equal : bool
+        Whether masses may be expected to be equal in double precision: if so one pass is enough.
+
+    Returns
+    -------
+    excess, p_mass, q_mass : array, shape (rows,)
+        D(P‖Q) = f(1) + excess / p_mass. None where an entry is not a finite normal number ≥ 0, a
+        mass is 0 or out of the ordinary, or the integrand cannot be compiled: the generic path
+        finds the words or the number.
+    """
+    known = not equal or p.dtype == np.float32
+    # Where f has a kink at 1, q is scaled even if masses are expected to be equal.
+    scaled = known or not np.isfinite(_curvature(D))
+    make = _loops.along if p.shape[1] > _loops.SHORT or len(p) == 1 else _loops.across
+    kernel = _compiled(D, make, scaled)
+    if kernel is None:
+        return None
+    found = []
+    for first in range(0, len(p), ROWS):
+        rows = slice(first, first + ROWS)
+        some = _integral(D, kernel, p[rows], q[rows], known, scaled)
+        if some is None:
+            return None
+        found.append(some)
+    excess, p_mass, q_mass = (
+        parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*found, strict=True)
+    )
+    return excess, p_mass, q_mass
+
+
+def _integral(
+    D: Divergence, kernel: Any, p: Array, q: Array, known: bool, scaled: bool
+) -> tuple[Array, Array, Array] | None:
+    """Return the integral and the masses; if the masses are to be `known`, they come first."""
+    scale, nought = np.ones(len(p)), np.zeros(len(p))
+    if known:
+        p_mass, q_mass = _masses(p, q)
+        if not _are_ordinary(p_mass, q_mass):
+            return None
+        scale = p_mass / q_mass
+        if (scale < 1e-7).any() and _vanishes(q, scale):
+            return None
+    sums = _sums(kernel, p, q, scale, nought) if scaled else _sums(kernel, p, q, None, None)
+    if not known:
+        p_mass, q_mass = sums[P_MASS], sums[Q_MASS]
+        if not _are_ordinary(p_mass, q_mass):
+            return None
+    # A nan or an infinity among the entries shows in the masses, an overflow in the integral.
+    if sums[REFUSED].any() or not np.isfinite(sums[INTEGRAND]).all():
+        return None
+    mismatch = sums[DIFFERENCE] / p_mass
+    if not known and np.abs(mismatch).max() > 1e-14:
+        scale = p_mass / q_mass
+        sums = _sums(kernel, p, q, scale, nought)
+        mismatch = sums[DIFFERENCE] / p_mass
+    excess, curvature = _excess(D, sums), _curvature(D)
+    if np.isfinite(curvature):
+        # The masses still differ by some roundings, which count when p ≈ q: F(c) = ∫h(p, cq) at
+        # c = 1 + δ is F(1) − ½ f″(1) δ² mass, up to δ·F.
+        excess = np.maximum(excess - 0.5 * curvature * mismatch**2 * p_mass, 0.0)
+    elif (np.abs(mismatch) > 1e-15 * excess / p_mass).any():
+        # Where f has a kink at 1 the effect is of first order: put the rest of the factor in.
+        excess = _excess(D, _sums(kernel, p, q, scale, scale * mismatch))
+    return excess, p_mass, q_mass
+
+
+def _vanishes(q: Array, scale: Array) -> bool:
+    """Return whether an entry of q times its factor is below what the loops take."""
+    least = np.min(q, axis=1, where=q > 0, initial=np.inf)
+    return bool((least * scale < _loops.SMALLEST).any())
+
+
+def _are_ordinary(p_mass: Array, q_mass: Array) -> bool:
+    return bool((np.minimum(p_mass, q_mass) > 1e-100).all() and (p_mass + q_mass < 1e100).all())
+
+
+def _excess(D: Divergence, sums: Array) -> Array:
+    excess: Array = sums[INTEGRAND]
+    for row, limit in (
+        (Q_ALONE, D.at_zero - D.at_one + D.derivative_at_one),
+        (P_ALONE, D.slope - D.derivative_at_one),
+    ):
+        alone = sums[row] > 0
+        if alone.any():
+            excess[alone] += limit * sums[row, alone]
+    return excess
+
+
+def _masses(p: Array, q: Array) -> tuple[Array, Array]:
+    sums = _run(lambda *piece: _loops.masses(p, q, *piece), p.shape)
+    return sums[P_MASS], sums[Q_MASS]
+
+
+def _sums(kernel: Any, p: Array, q: Array, scale: Array | None, rest: Array | None) -> Array:
+    return _run(lambda *piece: kernel(p, q, scale, rest, *piece), p.shape)
+
+
+def _run(kernel: Any, shape: tuple[int, ...]) -> Array:
+    """Return the sums of every row, shape (SUMS, rows), the work cut into pieces for threads."""
+    rows, n = shape
+    parts = _loops.parts(n)
+    out = np.zeros((_loops.SUMS, rows * parts))  # not every kernel sets all
+
+    def piece(start: int, stop: int) -> None:
+        kernel(start, stop, out)
+
+    _threads.run(piece, rows * parts, _threads.worth(rows * n, PER_THREAD))
+    return out if parts == 1 else out.reshape(_loops.SUMS, rows, parts).sum(axis=2)
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(D: Divergence, make: Any, scaled: bool) -> Any:
+    """Return the pass, with or without a scale; None if the integrand is beyond the compiler."""
+    kernel = _pass(D, make)
+    return kernel if _compiles(kernel, _loops.example(scaled)) else None
+
+
+@functools.lru_cache(maxsize=512)
+def _pass(D: Divergence, make: Any) -> Any:
+    return make(rebind(D.formulas.integrand, _simd, _simd.inlined))
+
+
+def compile_or_none(D: Divergence, loop: Any) -> Any:
+    """Return the loop made from the integrand of `D`, compiled; None if that cannot be."""
+    kernel, example = loop(rebind(D.formulas.integrand, _simd, _simd.inlined))
+    return kernel if _compiles(kernel, example) else None
+
+
+def _compiles(kernel: Any, example: tuple[Any, ...]) -> bool:
+    try:
+        kernel(*example)
+    except (numba.core.errors.NumbaError, NotImplementedError, AttributeError):
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=256)
+def _curvature(D: Divergence) -> float:
+    """Return f″(1), infinite where f has a kink there."""
+    steps = np.array([2.0**-30, 2.0**-31])
+    ones = np.ones(2)
+    h = D.formulas.integrand(ones, ones - steps, steps, np)
+    coarse, fine = 2 * h / steps**2
+    return float(fine) if abs(coarse - fine) < 1e-6 * abs(fine) else np.inf

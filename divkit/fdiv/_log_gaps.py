@@ -1,0 +1,56 @@
+"""How far the logarithm of a mean lies above the mean of logarithms, without cancellation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from divkit.fdiv._elementary import kl_term
+
+INF = math.inf
+
+
+def x_minus_log1p(x: Any) -> Any:
+    """Return x − log(1+x) ≥ 0."""
+    return kl_term(1.0, 1 + x, -x, np)
+
+
+def log_mean_gap(a: float, p: float, q: float, difference: float) -> float:
+    """Return log(α p + (1−α) q) − α log p − (1−α) log q, for `difference` = p − q.
+
+    −inf where the mean is not positive.
+    """
+    return gap_of_ratio(a, difference / q, log_ratio(p, q, difference))
+
+
+def gap_of_ratio(a: float, e: float, log_u: float) -> float:
+    """Return log(1 + α e) − α log u for u = 1 + e, where u may be beyond a double."""
+    if a * e <= -1:
+        return -INF
+    if abs(e) < 0.5:
+        return float(a * x_minus_log1p(e) - x_minus_log1p(a * e))
+    return log_mean(a, e, log_u) - a * log_u
+
+
+def log_mean(a: float, e: float, log_u: float) -> float:
+    """Return log(1 + α e), −inf where that is not positive."""
+    if a * e <= -1:
+        return -INF
+    if a * e < INF or a == 0:
+        return math.log1p(a * e)
+    return float(np.logaddexp(0.0, math.log(a) + log_u))
+
+
+def log_ratio(p: float, q: float, difference: float) -> float:
+    """Return log(p/q)."""
+    if abs(difference) < 0.5 * q:
+        return math.log1p(difference / q)
+    ratio = p / q
+    return math.log(ratio) if 1e-300 < ratio < 1e300 else math.log(p) - math.log(q)
+
+
+def excess_over_log(u: float, e: float, log_u: float) -> float:
+    """Return u − 1 − log u for e = u − 1."""
+    return float(kl_term(1.0, u, -e, np)) if 1e-3 < u < 1e3 else e - log_u

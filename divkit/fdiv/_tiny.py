@@ -1,0 +1,127 @@
+"""Atoms that have so little of a measure that their share of it is no normal number.
+
+A subnormal number has fewer digits the smaller it is, and a product of masses may vanish where the
+atom does not. The integrand is homogeneous of degree 1: here it is evaluated on masses times a
+power of 2 of each atom's own, and a value that overflows there is taken from the logarithm.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._double_double import difference_of_scaled, exact_sum, quotient
+
+Vector = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+SHARE = 1e-280  # of the mass or of 1: products with larger ones keep their roundings, too
+# The exponent that the smaller mass gets, as near to its own as is safe: where the two are within
+# some powers of 2, the difference between them is smaller yet.
+_LEVEL, _LEVEL_OF_CLOSE, _CLOSE = -1000, -500, 8
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """Atoms that both measures have, with a tiny share of one at least.
+
+    Parameters
+    ----------
+    where : array of bool, shape (..., n)
+        Which atoms these are; the other arrays are of these alone, one after the other.
+    p, q, difference : array
+        Masses times 2^−exponent, q also times mass(p)/mass(q), and p − q.
+    exponent : array of int
+    ratio, log_ratio : array
+        p/q, which may be beyond a double, and its logarithm.
+    log_larger : array
+        The logarithm of the larger of p and q.
+    mass : array
+        The mass of p.
+    """
+
+    where: NDArray[np.bool_]
+    p: Vector
+    q: Vector
+    difference: Vector
+    exponent: Integers
+    ratio: Vector
+    log_ratio: Vector
+    log_larger: Vector
+    mass: Vector
+
+    def value(self, D: Divergence) -> Vector:
+        """Return Σ h over these atoms of the normalised measures."""
+        h = D.formulas.integrand(self.p, self.q, self.difference, np)
+        part = np.ldexp(h / self.mass, self.exponent)
+        lost = ~(np.abs(h) < math.inf)
+        if lost.any():
+            part[lost] = self._by_logarithms(D, lost)
+        terms = np.zeros(self.where.shape)
+        terms[self.where] = part
+        total: Vector = terms.sum(axis=-1)
+        return total
+
+    def _by_logarithms(self, D: Divergence, lost: NDArray[np.bool_]) -> Vector:
+        from divkit.fdiv._log_integrand import log_of_unit
+
+        log_h = log_of_unit(D, self.log_ratio[lost]) + self.log_larger[lost]
+        part: Vector = np.exp(log_h) / self.mass[lost]
+        return np.where(np.isnan(part), math.inf, part)
+
+
+def tiny_atoms(p: Vector, q: Vector, most: float) -> Tiny | None:
+    """Return the atoms with a tiny share, None where there are none.
+
+    `most` is the largest mass of a row, or more; it tells what is ordinary at first sight.
+    """
+    if min(map(_least_positive, (p, q))) > SHARE * max(most, 1.0):
+        return None
+    p, q = np.broadcast_arrays(p, q)
+    where = (p > 0) & (q > 0)
+    where &= _is_tiny(p) | _is_tiny(q)
+    if not where.any():
+        return None
+    with np.errstate(all="ignore"):  # what overflows is taken from the logarithm
+        (of_p, p_unit), (of_q, q_unit) = _mass(p), _mass(q)
+        rows = np.nonzero(where)[:-1]
+        high, low = (part[rows] for part in quotient(of_p, of_q))
+        (x, i), (y, j) = (np.frexp(side[where]) for side in (p, q))
+        i, j = i - p_unit[rows], j - q_unit[rows]
+        smaller = np.minimum(i, j)
+        close = np.abs(i - j) <= _CLOSE
+        first = np.where(close, 0, _LEVEL)
+        mass = np.broadcast_to(of_p[0][rows], x.shape)
+        log_p, log_q = np.log(x) + i * math.log(2), np.log(y * high) + j * math.log(2)
+        ratio = x / (y * high)
+        log_ratio, ratio = np.log(ratio) + (i - j) * math.log(2), np.ldexp(ratio, i - j)
+        log_larger = np.maximum(log_p, log_q)
+        x, y = np.ldexp(x, i - smaller + first), np.ldexp(y, j - smaller + first)
+        y, difference = difference_of_scaled(x, y, (high, low))
+        level = np.where(close, _LEVEL_OF_CLOSE, _LEVEL)
+        x, y, difference = (np.ldexp(side, level - first) for side in (x, y, difference))
+    exponent = smaller - level
+    return Tiny(where, x, y, difference, exponent, ratio, log_ratio, log_larger, mass)
+
+
+def _is_tiny(x: Vector) -> NDArray[np.bool_]:
+    largest = x.max(axis=-1, keepdims=True)
+    # Rows of less mass come to the arrays times a power of 2.
+    most = np.where(largest > 1e-110, np.maximum(largest, 1.0), largest)
+    result: NDArray[np.bool_] = x < SHARE * most
+    return result
+
+
+def _least_positive(x: Vector) -> float:
+    """Return the least entry that is not 0 of an array without negative ones."""
+    return float(np.where(x > 0, x, math.inf).min())
+
+
+def _mass(x: Vector) -> tuple[tuple[Vector, Vector], Integers]:
+    """Return the mass of x/2ᵏ as high + low, and k, which makes the largest entry about 1."""
+    unit = np.frexp(x.max(axis=-1))[1]
+    return exact_sum(np.ldexp(x, -unit[..., None]), np), unit

@@ -1,0 +1,100 @@
+"""The two terms of a variational bound, E_P g(v) and E_Q f*(g(v)), as functions of tensors.
+
+The record's own formulas, without its checks of values, which would wait for the device. Those of
+the catalogue get torch's kernels for the functions that they share. Single precision is
+computed in double where a formula needs it, which is found out by trying.
+"""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat.torch as xp
+import torch
+from torch import Tensor
+
+from divkit.fdiv import Divergence, Family
+from divkit.fdiv._divergence import Formula
+from divkit.fdiv._rebind import rebind
+from divkit.gan import _fused
+
+# How large outputs are at which single precision must do.
+_LARGE = 100.0
+# And at which the terms' difference must not be that of two infinities.
+_LARGEST = 1000.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of one divergence.
+
+    Attributes
+    ----------
+    activation, penalty : (v, xp) -> tensor
+        As in `divkit.fdiv.Formulas`.
+    wide : bool
+        Whether they are computed in double precision.
+    """
+
+    activation: Formula
+    penalty: Formula
+    wide: bool
+
+    @staticmethod
+    def of(D: Divergence) -> Terms:
+        """Return the terms of D."""
+        formulas = [D.formulas.activation, D.formulas.penalty]
+        if D.recipe is None or isinstance(D.recipe[0], Family):  # they call the shared functions
+            formulas = [rebind(formula, _fused, _with_builtins) for formula in formulas]
+        activation, penalty = formulas
+        wide = not all(map(_single_will_do, formulas)) or _overflow_together(*formulas)
+        return Terms(activation, penalty, wide)
+
+    def gain(self, v: Tensor) -> Tensor:
+        """Return the mean of g(v), in the precision of `wide`."""
+        return self._mean(self.activation, v)
+
+    def loss(self, v: Tensor) -> Tensor:
+        """Return the mean of f*(g(v)), in the precision of `wide`."""
+        return self._mean(self.penalty, v)
+
+    def _mean(self, formula: Formula, v: Tensor) -> Tensor:
+        mean: Tensor = formula(v.double() if self.wide else v, xp).mean()
+        return mean
+
+
+def _with_builtins(copy: Any) -> Any:
+    # Where torch.compile looks for them.
+    copy.__globals__["__builtins__"] = vars(builtins)
+    return copy
+
+
+def _single_will_do(formula: Formula) -> bool:
+    """Return whether values and derivatives in single precision are those in double, rounded."""
+    exact, found = (_with_derivative(formula, dtype) for dtype in (torch.float64, torch.float32))
+    return all(map(_agree, found, exact))
+
+
+def _overflow_together(activation: Formula, penalty: Formula) -> bool:
+    """Return whether both terms are infinite in single precision where one grows faster."""
+    v = torch.tensor([-_LARGEST, _LARGEST], dtype=torch.float32, device="cpu")
+    gain, loss = activation(v, xp), penalty(v, xp)
+    wide = activation(v.double(), xp), penalty(v.double(), xp)
+    undecided = gain.isinf() & (gain == loss)
+    return bool((undecided & ~(wide[0].isinf() & (wide[0] == wide[1]))).any())
+
+
+def _with_derivative(formula: Formula, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    with torch.inference_mode(False), torch.enable_grad():
+        v = torch.linspace(-_LARGE, _LARGE, 401, dtype=dtype, device="cpu")
+        value = formula(v.requires_grad_(), xp)
+        (derivative,) = torch.autograd.grad(value.sum(), v)
+    return value.detach(), derivative
+
+
+def _agree(found: Tensor, exact: Tensor) -> bool:
+    exact = exact.float()  # infinite where single precision ends
+    near = (found - exact).abs() <= 1e-5 * (1 + exact.abs())
+    return bool(((found == exact) | near).all())
