@@ -120,7 +120,9 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     f[source], g[sink] = f_carried, g_carried
     ordered = staircase.plan(np.arange(x.size), np.arange(y.size), rows, columns, mass)
     checked = _all_pairs(costs) if power is None and x.size * y.size <= _ALL_PAIRS else costs
-    t, is_exact = judged(a, b, checked, ordered, f, g, method="line", iterations=None)
+    t, is_exact = judged(
+        a, b, checked, ordered, f, g, method="line", iterations=None, prove=power is None
+    )
     if power is None and not is_exact:
         raise ValueError(
             f"`p` must be convex: to serve the points in order costs {t.value:.6g}, and as far as "

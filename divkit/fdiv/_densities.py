@@ -20,6 +20,8 @@ from divkit.fdiv.catalogue.kl import kl
 Vector = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]
 INF = math.inf
+# From a peak further away nothing is measured: powers of ten of it leave float64.
+_FAR = 1e299
 
 
 @dataclass(frozen=True)
@@ -313,7 +315,7 @@ def _around(log: LogDensity, center: float, ends: tuple[float, float]) -> Vector
             found.extend(x[(x > low) & (x < high)])
             continue
         # No round numbers, as jumps are there, and a jump just inside a cut goes unseen.
-        distances = 0.7345 * reach * 10.0 ** np.linspace(-12, 8, 81)
+        distances = 0.7345 * min(reach, _FAR) * 10.0 ** np.linspace(-12, 8, 81)
         x = center + math.copysign(1.0, end - center) * distances
         x = x[(x > low) & (x < high) & (x != center)]
         if len(x):

@@ -144,6 +144,7 @@ def bound(
     _check.not_nan("T", T, xp)
     T = _check.atoms_last("T", T, axis, xp)
     _check.broadcastable(("p", p), ("T", T))
+    _check.broadcastable(("q", q), ("T", T))
     with _check.quiet(xp):
         penalty = D.conjugate(T)
         gain, infinite_gain = _weighted(p, T, xp)

@@ -233,6 +233,10 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     p, q = (xp.where(both, _normalised(x, xp), 1.0) for x in (p, q))
     # Where p ≈ q the logarithm must not come from a rounded p/q.
     d = (p - q) / q
+    # Nor from shares that are no normal numbers, which have few digits.
+    least = float(xp.finfo(d.dtype).smallest_normal)
+    coarse = both & ((p < least) | (q < least)) & (xp.abs(log_p - log_q) < 0.4)
+    d = xp.where(coarse, xp.expm1(xp.where(coarse, log_p - log_q, 0.0)), d)
     close = xp.abs(d) < 0.5
     r = xp.where(close, xp.log1p(xp.where(close, d, 0.0)), log_p - log_q)
     small = xp.where(close, r, 0.0)

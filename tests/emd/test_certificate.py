@@ -164,3 +164,26 @@ def test_dual_values_are_below_the_optimum_of_wide_costs():
         t = emd.certify(a, a, M, np.outer(a, np.full(n, 1.0)) / n, f, g, method="nobody's")
         assert Fraction(t.dual_value) <= problem.optimum.value * (1 + Fraction(1, 10**12))
         honesty.require_honest(t, problem)
+
+
+def test_a_plan_without_tight_potentials_is_not_optimal_whatever_cannot_be_told():
+    """Sentinels of 1e30 hide costs of 1 in float64, and nearly in 32 digits."""
+    a = [0.328125, 0.65625, 0.0, 1.1484375, 1.3125]
+    b = [0.0, 0.0, 0.1640625, 0.65625, 1.3125, 1.3125]
+    M = np.zeros((5, 6))
+    M[1, [2, 4]] = M[4, [2, 4]] = 1e30
+    M[4, 5] = 1.0
+    t = emd.solve(a, b, M)
+    assert t.value == t.dual_value == 0.65625
+    inf = np.inf
+    a = [1e-30, 1.0, 2.0**-52, 2.0**-52, 1e-30]
+    M = np.zeros((5, 5))
+    M[0, 1:] = M[1:, 0] = inf
+    M[[0, 1, 4], [0, 4, 4]] = 1.0
+    for method in ("auto", "highs", "pot"):
+        try:
+            t = emd.solve(a, a, M, method=method)
+        except emd.ConvergenceError:
+            assert method != "auto"
+        else:
+            assert t.value == pytest.approx(1e-30, rel=1e-12)

@@ -601,3 +601,12 @@ def test_equal_weights_are_matched(rng, p):
     )
     assert again.value == pytest.approx(t.value, rel=1e-14)
     assert again.gap <= 1e-13 * t.value
+
+
+def test_costs_of_points_without_mass_do_not_hide_those_of_others():
+    def steep(d):
+        return 1e12 * np.maximum(d, 0) + np.abs(d)
+
+    y = [0.0, 0.0, -0.27655310621242485, 0.002004008016032064]
+    t = emd.solve_line([0.0, 0.0], y, [0.0, 2.0**-7], [0.0, 0.0, 0.0, 2.0**-7], steep)
+    assert t.value == t.dual_value == 2.0**-7 * y[3]

@@ -389,7 +389,7 @@ def test_pairs_that_become_forbidden_while_they_are_looked_at(rng, calls):
         return cdist(x, y) + (0.0 if next(left, None) is not None else np.inf)
 
     x, y = rng.random((700, 2)), rng.random((600, 2))
-    with pytest.raises((ValueError, emd.ConvergenceError), match=r"`metric`|is now inf"):
+    with pytest.raises((ValueError, emd.ConvergenceError), match="`metric`"):
         emd.solve_points(x, y, metric=forbidding)
 
 

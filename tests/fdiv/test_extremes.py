@@ -281,3 +281,28 @@ def test_the_chernoff_exponent_where_every_weight_is_tiny():
     p, q = np.array([5e-324, 3.0]), np.array([1.0, 0.0])
     exact = -mp.log(mp.mpf(5e-324) / 3)
     assert fdiv.chernoff(p, q, normalize=True) == pytest.approx(float(exact), rel=1e-13)
+
+
+def test_the_chernoff_exponent_of_nearly_equal_pairs_with_a_tiny_atom():
+    p, q = np.array([1.0, 1.0, 5e-324]), np.array([1.0, 1.000002004008016, 5e-324])
+    assert fdiv.chernoff(p, q, normalize=True) == pytest.approx(
+        fdiv.chernoff(p[:2], q[:2], normalize=True), rel=1e-12
+    )
+
+
+def test_a_density_with_a_point_at_the_end_of_float64():
+    found = fdiv.from_densities(
+        lambda x: -(x**2), lambda x: -(x**2), (-1, 1), points=[1e308], normalize=True
+    )
+    assert float(found) == 0
+
+
+def test_distances_in_single_precision_may_be_scaled_by_anything():
+    M = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
+    found = bounds.interpolated(fdiv.kl, [0.5, 0.5], [0.25, 0.75], M, 2.0)
+    assert found.value == bounds.interpolated(fdiv.kl, [0.5, 0.5], [0.25, 0.75], M * 1.0, 2.0).value
+
+
+def test_a_critic_has_to_fit_both_distributions():
+    with pytest.raises(ValueError, match="`q` and `T` must have shapes that broadcast"):
+        fdiv.kl.bound([0.5, 0.5], np.empty((0, 2)), np.zeros((2, 2)))

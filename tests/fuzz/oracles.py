@@ -192,6 +192,11 @@ class Problem:
         """The largest finite cost in size."""
         return max((abs(c) for row in self.M for c in row if c is not None), default=Fraction(0))
 
+    @cached_property
+    def mass_is_told(self) -> bool:
+        """Whether the sum of all masses, in float64, tells each of them from 0."""
+        return all(w >= self.mass * Fraction(1, 2**52) for w in (*self.a, *self.b) if w)
+
     def size(self, plan: dict[tuple[int, int], Fraction]) -> Fraction:
         """Return Σ |M| π, forbidden pairs left out."""
         return sum((abs((self.M[i][j] or 0) * x) for (i, j), x in plan.items()), Fraction(0))

@@ -348,7 +348,7 @@ def layouts(draw: Draw, x: Any) -> Any:
     if kind == "reversed" and x.ndim:
         return np.ascontiguousarray(x[::-1])[::-1]
     if kind == "read-only":
-        x = x.copy()
+        x = np.array(x)
         x.flags.writeable = False
     if kind == "offset" and x.size:
         # Not aligned to the size of an entry.

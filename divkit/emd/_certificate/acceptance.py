@@ -34,7 +34,6 @@ def is_rounding(
     paid: float,
     size: float,
     rounding: float = 0.0,
-    span: float = 0.0,
 ) -> bool:
     """Return whether a gap is rounding, and no scaling can make it smaller.
 
@@ -50,11 +49,7 @@ def is_rounding(
         The sum of all terms of the gap if none were negative.
     rounding : float
         What cannot be told of the slack, however little is paid.
-    span : float
-        The mass times the largest potential: a mass too small to be told in the sum of all may
-        be lost with an atom whose potential is large.
     """
     least = NEGLIGIBLE * paid
     largest_slack = max(least, min(OF_SIZE * size, HARMLESS * paid), rounding)
-    largest_fault = max(least, LARGEST_ERROR * size, ROUNDING * span)
-    return slack <= largest_slack and abs(fault) <= largest_fault
+    return slack <= largest_slack and abs(fault) <= max(least, LARGEST_ERROR * size)

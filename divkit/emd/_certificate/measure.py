@@ -102,10 +102,10 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
         value, dual_value, slack + fault, (slacks, *faults), paid, rounding, included=widened
     )
     hidden = rounding > HARMLESS * paid
-    exact = is_rounding(slack, fault, paid, size, span=1.0)  # in units of the largest
+    exact = is_rounding(slack, fault, paid, size)
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
         typical = _scaled(least_steps(plan.costs), -exponent)
-        exact = slack <= OF_SIZE * typical and abs(fault) <= max(LARGEST_ERROR * size, ROUNDING)
+        exact = slack <= OF_SIZE * typical and abs(fault) <= LARGEST_ERROR * size
     value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
     return Measure(f, g, value, dual_value, gap, exact, widened, hidden)
 
@@ -150,6 +150,8 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
             return best
     extended = map(DoubleDouble.of, given)
     now = measured(tight_potentials.conjugate(slacks, plan.a[sources], plan.b[sinks], *extended))
+    # Where no potentials are tight on the plan another one costs less, whatever can be told.
+    now = now._replace(exact=now.exact and best is not None)
     return now if best is None or now.gap < best.gap else best
 
 
@@ -162,8 +164,10 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     cost = np.ldexp(plan.cost, -unit)
     unit_f, unit_g = f.scaled(-unit), g.scaled(-unit)
     size = total(a * np.abs(unit_f.high), b * np.abs(unit_g.high))
-    exponent = _exponent(unit_f.high, unit_g.high)
-    sides = (a, unit_f.scaled(-exponent)), (b, unit_g.scaled(-exponent))
+    # In units of the potentials that count, or products with the smallest masses lose digits.
+    heavy = [(w[w > 0], x[w > 0]) for w, x in ((a, unit_f), (b, unit_g))]
+    exponent = _exponent(*(x.high for _, x in heavy))
+    sides = [(w, x.scaled(-exponent)) for w, x in heavy]
     products = (two_product(w, x.high) for w, x in sides)
     lows = (w * x.low for w, x in sides)
     lower = _scaled(total(*chain.from_iterable(products), *lows), exponent) - FINE_ROUNDING * size
@@ -183,7 +187,7 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     # As far as the trees of a plan are put in their places.
     largest = max(_largest(a, unit_f.high), _largest(b, unit_g.high))
     finest = 2 * tight_potentials.SMALLEST * largest
-    exact = is_rounding(slack, fault, paid, size + paid, finest, largest)
+    exact = is_rounding(slack, fault, paid, size + paid, finest)
     value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
     return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from divkit.emd._solver_types import ConvergenceError, Indices, Vector
+from divkit.emd._solver_types import Indices, Vector
 
 INCONSISTENT = "the costs are not the same whenever they are asked for"
 
@@ -44,13 +44,13 @@ def allowed_costs(pricing: Pricing, rows: Indices, columns: Indices) -> Vector:
 
     Raises
     ------
-    ConvergenceError
+    ValueError
         If one of them is now: a user's function may answer differently each time.
     """
     costs = pricing.at(rows, columns)
     for k in np.flatnonzero(np.isinf(costs))[:1]:
-        raise ConvergenceError(
-            f"the cost of the pair ({rows[k]}, {columns[k]}) was finite and is now {costs[k]}: "
-            f"{INCONSISTENT}"
+        raise ValueError(
+            "`metric` must return the same costs whenever it is asked, got "
+            f"{costs[k]} for a pair whose cost was finite"
         )
     return costs

@@ -128,8 +128,7 @@ def _measured(
     paid = total(mass * optimum.lengths)
     size = paid + total(a * np.abs(f.high), b * np.abs(f.high))
     slack += fine_rounding(paid, size)
-    span = float(a.sum()) * float(np.max(np.abs(f.high)))
-    exact = is_rounding(slack, fault, paid, size, 16 * FINE_ROUNDING * size, span)
+    exact = is_rounding(slack, fault, paid, size, 16 * FINE_ROUNDING * size)
     return _Measure(f, rounded, paid, slack + fault, float(np.abs(error).max()), exact)
 
 

@@ -177,7 +177,7 @@ def _mass(weights: Any) -> float:
 
 def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Found) -> bool:
     """Complete the potentials, note what is wrong with the answer; return if it is exact."""
-    violation = _conjugate(given, a, b, total, found)
+    violation, overstated = _conjugate(given, a, b, total, found)
     error, slack, paid, size = _measure(given, a, b, found)
     numbers = found.numbers
     numbers[PRIMAL_RESIDUAL] = error / total
@@ -189,11 +189,16 @@ def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Fo
         numbers[GAP] += rounding
         numbers[DUAL_VALUE] = numbers[VALUE] - numbers[GAP]
     known = rounding <= HARMLESS * paid and error <= LARGEST_ERROR * total
+    known = known and overstated <= NEGLIGIBLE * paid
     return known and is_rounding(slack, fault, paid, size)
 
 
-def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> float:
-    """Fill in the potentials, from those of sinks with mass; return by how much they violate."""
+def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> tuple[float, float]:
+    """Fill in the potentials, from those of sinks with mass.
+
+    Return by how much they violate a cost, and what that adds to the dual value: the last digit of
+    a large potential, times the mass of a heavy atom that it meets.
+    """
     n, m = len(a), len(b)
     f, g = found.f, found.g
     prices = rows.zeros(m)
@@ -215,10 +220,13 @@ def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> float:
                 least = min(least, given[i][j] - f[i])
             g[j] = _finite(least)
         prices[j] = -g[j]
-    violation = 0.0
+    violation = overstated = 0.0
     for i in range(n):
-        violation = max(violation, f[i] - rows.cheapest(given[i], prices))
-    return violation
+        excess = f[i] - rows.cheapest(given[i], prices)
+        if excess > 0.0:
+            violation = max(violation, excess)
+            overstated += a[i] * excess
+    return violation, overstated
 
 
 def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, float, float]:

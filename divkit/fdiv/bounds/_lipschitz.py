@@ -108,7 +108,7 @@ def interpolated(
     if not 0 < lipschitz < math.inf:
         raise ValueError(f"`lipschitz` must be positive and finite, got {lipschitz!r}")
     # Nothing moves at such a price.
-    costs = lipschitz * np.minimum(M, _PROHIBITIVE / lipschitz)
+    costs = lipschitz * np.minimum(M.astype(np.float64), _PROHIBITIVE / lipschitz)
     problem = _Problem(D, p / p.sum(), q / q.sum(), costs)
     return problem.solve()
 
