@@ -54,3 +54,8 @@ def log_ratio(p: float, q: float, difference: float) -> float:
 def excess_over_log(u: float, e: float, log_u: float) -> float:
     """Return u − 1 − log u for e = u − 1."""
     return float(kl_term(1.0, u, -e, np)) if 1e-3 < u < 1e3 else e - log_u
+
+
+def expm1(x: float) -> float:
+    """Return e^x − 1, +inf where that is beyond a double."""
+    return math.expm1(x) if x < 709 else INF

@@ -16,16 +16,9 @@ import numpy as np
 from divkit import _check
 from divkit._check import Array
 from divkit.fdiv._divergence import Divergence
-from divkit.fdiv._exponential_family import (
-    DIRICHLET,
-    EXPONENTIAL,
-    GAMMA,
-    GAUSSIAN,
-    GEOMETRIC,
-    LAPLACE,
-    POISSON,
-    divergence,
-)
+from divkit.fdiv._exponential_family import divergence
+from divkit.fdiv._families import DIRICHLET, EXPONENTIAL, GAMMA, GEOMETRIC, LAPLACE, POISSON
+from divkit.fdiv._gaussian import GAUSSIAN
 
 __all__ = [
     "bernoulli",

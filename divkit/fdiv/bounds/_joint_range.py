@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from divkit import _check
 from divkit.fdiv._divergence import Divergence
+from divkit.fdiv.bounds._ratios import at_end, difference, end_values, excess, grid
 from divkit.fdiv.bounds._revised_simplex import Program
 
 Vector = NDArray[np.float64]
@@ -31,8 +32,6 @@ INF = math.inf
 
 _ALIASES = {"tv": "total_variation", "js": "jensen_shannon"}
 _LEAST = 1e-290  # of what is known and not 0
-_NEAREST = 1e-150  # |log(p/q)| whose square is a number as well
-_FARTHEST = 700.0  # of |log(p/q)| within double precision
 
 
 def implied(
@@ -147,10 +146,10 @@ def _range(D: Divergence, given: Mapping[Divergence, float]) -> Range:
         return float(given[D]), float(given[D])
     known = list(given)
     excess = np.array([float(value) - E.at_one for E, value in given.items()])
-    limits = np.array([_at_end([*known, D], upper) for upper in (False, True)])
+    limits = np.array([at_end([*known, D], upper) for upper in (False, True)])
     limits = np.insert(limits, 2, limits[:, 0] - limits[:, 1], axis=1)
     # What is known to be 0 leaves only ratios that add nothing to it.
-    barred = (_end_values(known, False) != 0, _end_values(known, True) != 0)
+    barred = (end_values(known, False) != 0, end_values(known, True) != 0)
     limits = limits[[not np.any(bar & (excess == 0)) for bar in barred]]
     program = _Program([*known, D], excess, limits)
     low = program.least(1.0)
@@ -176,7 +175,7 @@ class _Program:
     def least(self, sign: float) -> float:
         """Return the least Σ w c, +inf if c is never finite; with `sign` −1, less the largest."""
         factor = sign / self._typical()
-        ratios = _grid(self.excess)
+        ratios = grid(self.excess)
         right = np.concatenate([[1.0, 0.0], (self.excess > 0).astype(np.float64)])
         program = Program(self._columns(ratios, self.limits, factor), right)
         if not program.feasible:
@@ -205,7 +204,7 @@ class _Program:
         """
         known, ends = self.divergences[:-1], []
         for upper in (True, False):
-            ends.append(_end_values(known, upper))
+            ends.append(end_values(known, upper))
         columns = columns.copy()
         h = columns[:, 3:-1]
         zero = self.excess == 0
@@ -235,7 +234,7 @@ class _Program:
     def _ordinary(self, ratios: Vector) -> Vector:
         a, b = np.exp(np.minimum(ratios, 0.0)), np.exp(np.minimum(-ratios, 0.0))
         return np.stack(
-            [a, b, _difference(ratios), *(_excess(D, ratios) for D in self.divergences)], axis=-1
+            [a, b, difference(ratios), *(excess(D, ratios) for D in self.divergences)], axis=-1
         )
 
     def _cheaper(self, ratios: Vector, prices: Vector, factor: float) -> Vector:
@@ -267,11 +266,11 @@ class _Program:
 
     def _typical(self) -> float:
         """Return c for the coins (s, 1−s), (1−s, s) that have the first known value, or nearly."""
-        ratios = _grid(self.excess)
+        ratios = grid(self.excess)
         ratios = ratios[ratios > 0]
         s, rest = 1 / (1 + np.exp(-ratios)), 1 / (1 + np.exp(ratios))
         first, c = (
-            s * _excess(D, ratios) + s * _excess(D, -ratios)
+            s * excess(D, ratios) + s * excess(D, -ratios)
             for D in (self.divergences[0], self.divergences[-1])
         )
         usable = np.isfinite(c) & np.isfinite(first) & (c > 0) & (rest > 0)
@@ -285,70 +284,3 @@ class _Program:
 def _refuse(given: Mapping[Divergence, float]) -> None:
     values = ", ".join(f"{D} = {float(value):.9g}" for D, value in given.items())
     raise ValueError(f"some pair of distributions must have all known values, got {values}")
-
-
-def _grid(excess: Vector) -> Vector:
-    """Return values of log(p/q), close on a logarithmic scale on both sides of 0.
-
-    Ratios as near to 1 matter as the least value known, which total variation is in proportion to.
-    """
-    least = 1e-2 * np.min(excess, where=excess > 0, initial=1e-12)
-    nearest = max(_NEAREST, float(least))
-    steps = np.geomspace(nearest, _FARTHEST, math.ceil(15 * math.log10(_FARTHEST / nearest)))
-    return np.concatenate([-steps[::-1], [0.0], steps])
-
-
-def _excess(D: Divergence, ratios: Vector) -> Vector:
-    """Return h(p, q), the larger of p and q being 1, at log(p/q)."""
-    smaller = np.exp(-np.abs(ratios))
-    p, q = np.where(ratios > 0, 1.0, smaller), np.where(ratios > 0, smaller, 1.0)
-    with np.errstate(all="ignore"):
-        h: Vector = D.formulas.integrand(p, q, _difference(ratios), np)
-    return h
-
-
-def _difference(ratios: Vector) -> Vector:
-    """Return p − q, the larger being 1, at log(p/q)."""
-    return -np.sign(ratios) * np.expm1(-np.abs(ratios))
-
-
-def _end_values(divergences: list[Divergence], upper: bool) -> Vector:
-    """Return h(1, 0) or h(0, 1)."""
-    if upper:
-        return np.array([D.slope - D.derivative_at_one for D in divergences])
-    return np.array([D.at_zero - D.at_one + D.derivative_at_one for D in divergences])
-
-
-def _at_end(divergences: list[Divergence], upper: bool) -> Vector:
-    """Return the column (a, b, h_1, …) of an infinite or vanishing ratio.
-
-    Where some h are infinite it is the direction of (a, b, h_1, …): vanishing masses far out,
-    which add to nothing but the divergences that grow fastest.
-    """
-    h = _end_values(divergences, upper)
-    infinite = np.isinf(h)
-    if not infinite.any():
-        return np.array([float(upper), float(not upper), *h])
-
-    def growth(D: Divergence, far: float) -> float:
-        # By differences, which drop terms that matter less: of f′ at ∞, of f at 0.
-        u = np.exp(np.array([far, far + 1]) if upper else -np.array([far, far + 1]))
-        values = D.derivative(u) if upper else D.generator(u)
-        return float(values[1] - values[0])
-
-    for far in (300.0, 150.0, 75.0, 37.5):
-        near_by, far_out = (
-            np.array(
-                [
-                    growth(D, x) if grows else 0.0
-                    for D, grows in zip(divergences, infinite, strict=True)
-                ]
-            )
-            for x in (far / 2, far)
-        )
-        if np.all(np.isfinite(far_out)):
-            break
-    with np.errstate(all="ignore"):
-        rate = np.where(infinite, np.log(far_out / near_by) / (far / 2), -INF)
-    leading = np.where(rate >= rate.max() - 1e-6, far_out, 0.0)
-    return np.array([0.0, 0.0, *(leading / leading.sum())])
