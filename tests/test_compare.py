@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from divkit import emd, fdiv
-from divkit.cli._compare import Line, Metric, compare, compare_samples, label
+from divkit._labels import label
+from divkit.cli._compare import Line, Metric, compare, compare_samples
 
 P = np.array([0.1, 0.4, 0.2, 0.3])
 Q = np.array([0.3, 0.2, 0.25, 0.25])

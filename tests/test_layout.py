@@ -24,9 +24,9 @@ ALLOWED = {
     "_forks": set(),
     "_threads": {"_forks"},
     "fdiv": {"_check", "_compile", "_forks", "_threads", "fdiv"},
+    "plot": {"_check", "_labels", "emd", "fdiv", "plot"},
     "emd": {"_cached", "_check", "_compile", "_forks", "_threads", "emd"},
 }
-TOP = {"gan", "cvx", "plot", "testing", "cli"}
 
 
 def imports(path):

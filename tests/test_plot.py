@@ -13,6 +13,7 @@ from matplotlib.patches import FancyArrowPatch
 
 from divkit import emd, fdiv, plot
 from divkit.cli._compare import compare, compare_samples
+from divkit.plot import _draw
 
 P = np.array([0.1, 0.4, 0.2, 0.3])
 Q = np.array([0.3, 0.2, 0.25, 0.25])
@@ -99,7 +100,7 @@ def test_a_plan_that_moves_nothing_is_drawn():
 
 
 def test_of_many_arrows_the_heaviest_are_drawn_and_that_is_said(monkeypatch):
-    monkeypatch.setattr("divkit._draw.MOST_ARROWS", 3)
+    monkeypatch.setattr("divkit.plot._draw.MOST_ARROWS", 3)
     found = cloud()
     (axes,) = drawn(plot.plan(found.transport, points=found.points)).axes
     assert sum(isinstance(patch, FancyArrowPatch) for patch in axes.patches) == 3
@@ -158,9 +159,9 @@ def test_parallel_lines_are_computed():
     theta = [0.0, 0.25, 1.0]
     axes = drawn(plot.parallel_lines(theta, atoms=5)).axes[1]
     dots = {line.get_color(): line.get_ydata() for line in axes.lines if line.get_marker() == "o"}
-    np.testing.assert_allclose(dots[plot.Q_COLOR], theta, rtol=1e-14)
-    np.testing.assert_allclose(dots[plot.P_COLOR], [0, math.log(2), math.log(2)], rtol=1e-15)
-    np.testing.assert_allclose(dots[plot.INK], [0, 1, 1], rtol=1e-15)
+    np.testing.assert_allclose(dots[_draw.Q_COLOR], theta, rtol=1e-14)
+    np.testing.assert_allclose(dots[_draw.P_COLOR], [0, math.log(2), math.log(2)], rtol=1e-15)
+    np.testing.assert_allclose(dots[_draw.INK], [0, 1, 1], rtol=1e-15)
 
 
 @pytest.mark.parametrize(

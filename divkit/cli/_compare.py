@@ -90,19 +90,6 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def label(D: Divergence) -> str:
-    """Return the title of a divergence, with its parameters if it has any.
-
-    Examples
-    --------
-    >>> from divkit import fdiv
-    >>> label(fdiv.alpha(0.5))
-    'Alpha (0.5)'
-    """
-    given = ", ".join(f"{value:g}" for value in D.parameters.values())
-    return f"{D.title} ({given})" if given else D.title
-
-
 def compare(
     p: _check.Array,
     q: _check.Array,

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from divkit import _check, _draw
-from divkit._draw import INK, P_COLOR, PALE, Q_COLOR
+from divkit import _check
 from divkit.gan import Training
 from divkit.gan._training import check_seed
 from divkit.gan.examples.problems import PROBLEMS, Problem
 from divkit.gan.examples.systems import SYSTEMS
+from divkit.plot import _draw
+from divkit.plot._draw import INK, P_COLOR, PALE, Q_COLOR
 
 if TYPE_CHECKING:
-    from divkit._draw import Canvas
+    from divkit.plot._draw import Canvas
 
 # Rows of images in the picture.
 _ROWS = 8

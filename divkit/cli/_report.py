@@ -15,7 +15,7 @@ from divkit.cli import _tables
 from divkit.cli._compare import Comparison
 
 if TYPE_CHECKING:
-    from divkit._draw import Canvas
+    from divkit.plot._draw import Canvas
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from divkit.cli._compare import Comparison, label
+from divkit._labels import label
+from divkit.cli._compare import Comparison
 from divkit.fdiv import Divergence
 
 if TYPE_CHECKING:

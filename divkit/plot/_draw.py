@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.cli._compare import label
+from divkit._labels import label
 from divkit.emd import Transport
 from divkit.fdiv import Divergence
 
