@@ -11,7 +11,7 @@ from divkit import _check
 from divkit._cached import cached_property
 from divkit.emd._costs.costs import in_pieces, tiles
 from divkit.emd._costs.metrics import Between, Metric, metric
-from divkit.emd._solver_types import Indices, Matrix, Vector
+from divkit.emd._solver_types import Indices, Mask, Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,10 +139,12 @@ class Potential:
                 "`metric_gradient`"
             )
         others = self._others(x)
-        columns = self._minima(others)[0]
+        columns, minima = self._minima(others)
         if callable(self.metric):
-            costs = self._cost.by_pair(others, self._sinks[columns])
-            gradient = _of_function(cost_gradient(others, self._sinks[columns]), costs, others)
+            far = np.flatnonzero(np.isinf(minima))
+            allowed = np.isfinite(minima)
+            allowed[far] = np.isfinite(self._cost.by_pair(others[far], self._sinks[columns[far]]))
+            gradient = _of_function(cost_gradient(others, self._sinks[columns]), allowed, others)
         else:
             gradient = self._of_distance(cost_gradient, others, self._sinks[columns])
         return gradient if self.points.ndim == 2 else gradient[:, 0]
@@ -214,7 +216,7 @@ class Potential:
             return column, float(np.ldexp(value[column], of_cost))
 
 
-def _of_function(found: Any, costs: Vector, x: Matrix) -> Matrix:
+def _of_function(found: Any, allowed: Mask, x: Matrix) -> Matrix:
     """Return the gradients that a user's function gave, nan where every pair is forbidden."""
     gradient = _check.real("metric_gradient(x, y)", found, np)
     if gradient.shape != x.shape:
@@ -222,7 +224,6 @@ def _of_function(found: Any, costs: Vector, x: Matrix) -> Matrix:
             f"`metric_gradient` must return a gradient per pair, shape {x.shape}, "
             f"got {gradient.shape}"
         )
-    allowed = np.isfinite(costs)
     for row in np.flatnonzero(allowed & np.isnan(gradient).any(axis=1))[:1]:
         raise ValueError(
             f"`metric_gradient` must return numbers where the cost is finite, got {gradient[row]} "

@@ -17,7 +17,7 @@ from divkit.emd._solver_types import Matrix
 from divkit.emd._transport import Transport
 
 # Below it costs are subnormal, with fewer digits.
-_SMALLEST = 2.0**-1015
+_SMALLEST = 2.0**-1021
 
 
 def wasserstein(

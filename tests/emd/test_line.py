@@ -610,3 +610,10 @@ def test_costs_of_points_without_mass_do_not_hide_those_of_others():
     y = [0.0, 0.0, -0.27655310621242485, 0.002004008016032064]
     t = emd.solve_line([0.0, 0.0], y, [0.0, 2.0**-7], [0.0, 0.0, 0.0, 2.0**-7], steep)
     assert t.value == t.dual_value == 2.0**-7 * y[3]
+
+
+def test_a_point_far_away_that_carries_nothing():
+    """Costs of 1e17 are all the same to rounding, and must not tell where others go."""
+    x, y = [1e17, 0.0, 0.0, -0.002], [0.0, 0.0, 0.0, 0.0, -0.002]
+    t = emd.solve_line(x, y, [0.0, 0.0, 3.0, 3.0], [0.0, 0.0, 0.0, 4.0, 2.0])
+    assert t.value == t.dual_value == pytest.approx(0.002, rel=1e-13)

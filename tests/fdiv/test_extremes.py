@@ -306,3 +306,8 @@ def test_distances_in_single_precision_may_be_scaled_by_anything():
 def test_a_critic_has_to_fit_both_distributions():
     with pytest.raises(ValueError, match="`q` and `T` must have shapes that broadcast"):
         fdiv.kl.bound([0.5, 0.5], np.empty((0, 2)), np.zeros((2, 2)))
+
+
+def test_interpolation_is_between_two_distributions():
+    with pytest.raises(ValueError, match=r"`q` must be one distribution, shape \(n,\), got"):
+        bounds.interpolated(fdiv.kl, [0.5, 0.5], np.empty((0, 2)), [[0.0, 1.0], [1.0, 0.0]], 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from divkit import fdiv
+from divkit import emd, fdiv
 from tests.fuzz import manners
 from tests.fuzz import strategies as fuzzed
 from tests.fuzz.honesty import require_right, require_value
@@ -154,7 +154,8 @@ def test_couple(fuzz):
         a, b, M = (torch.tensor(x, requires_grad=True) for x in (a, b, M))
         found = manners.ask(gan.couple, a, b, M)
         if isinstance(found, manners.Refused):
-            assert exactly.optimum is None, f"refuses: {found.error}"
+            untold = not exactly.mass_is_told and isinstance(found.error, emd.ConvergenceError)
+            assert untold or exactly.optimum is None, f"refuses: {found.error}"
             return
         require_right(found.answers[0], exactly)
         for gradient in torch.autograd.grad(found.value, [a, b, M]):

@@ -186,7 +186,7 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     )
     # As far as the trees of a plan are put in their places.
     largest = max(_largest(a, unit_f.high), _largest(b, unit_g.high))
-    finest = 2 * tight_potentials.SMALLEST * largest
+    finest = min(2 * tight_potentials.SMALLEST * largest, OF_SIZE * size)
     exact = is_rounding(slack, fault, paid, size + paid, finest)
     value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
     return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)

@@ -103,6 +103,9 @@ def interpolated(
     """
     D(p, q)  # for its checks
     p, q = (_check.real(name, x, np) for name, x in (("p", p), ("q", q)))
+    for name, x in (("p", p), ("q", q)):
+        if x.ndim != 1:
+            raise ValueError(f"`{name}` must be one distribution, shape (n,), got {x.shape}")
     M = _metric(M, len(p))
     lipschitz = _check.real_number("lipschitz", lipschitz)
     if not 0 < lipschitz < math.inf:
