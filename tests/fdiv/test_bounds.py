@@ -17,7 +17,7 @@ RECORDS = [
     *map(fdiv.alpha, (-1.0, 0.5, 3.0)),
 ]
 every = pytest.mark.parametrize("D", RECORDS, ids=str)
-MANY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+MANY = settings(max_examples=15, deadline=None, derandomize=True, database=None)
 critics = st.lists(st.floats(-5, 5).map(lambda x: round(x, 3)), min_size=8, max_size=8)
 
 

@@ -42,7 +42,7 @@ def test_what_it_leaves_to_arrays(p, q):
 
 def test_functions_of_numbers():
     for name in ("half_log_ratio", "kl_term", "js_term"):
-        plain = getattr(fdiv.elementary, name)
+        plain = getattr(fdiv._elementary, name)
         mine = getattr(_scalar, name)
         for ratio in (1e-300, 1e-3, 0.5, 0.9, 1 - 1e-9, 1.0, 1 + 1e-9, 1.3, 2.0, 1e3, 1e300):
             p, q = ratio * 0.5, 0.5

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from divkit import fdiv
-from divkit.testing import _distributions, pairs
+from divkit.testing import distributions, pairs
 
 LOG2 = np.log(2)
 MANY = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -126,7 +126,7 @@ def test_inequalities(pair):
 
 
 @MANY
-@given(_distributions(min_size=2), _distributions(min_size=2))
+@given(distributions(min_size=2), distributions(min_size=2))
 def test_a_critic_outside_its_domain_bounds_nothing(p, q):
     n = min(len(p), len(q))
     p, q = p[:n], q[:n]

@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
-from tests.emd.pricing.test_columns import Reluctant, require_optimal, weights
 
 from divkit import _threads
 from divkit.emd import ConvergenceError
@@ -15,6 +14,7 @@ from divkit.emd._column_generation import initial_basis
 from divkit.emd._column_generation.column_generation import solve
 from divkit.emd._network_simplex import cell_loops, cells, tree
 from divkit.emd._solver_types import NoPlanError
+from tests.emd.column_generation.test_columns import Reluctant, require_optimal, weights
 from tests.emd.invariants import (
     require_flow,
     require_strongly_feasible,
