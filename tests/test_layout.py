@@ -20,12 +20,13 @@ ALLOWED = {
     "_check": {"_check"},
     "_cached": set(),
     "_code_cache": set(),
+    "_compensated": {"_check"},
     "_compile": {"_code_cache", "_forks"},
     "_forks": set(),
     "_threads": {"_forks"},
-    "fdiv": {"_check", "_compile", "_forks", "_threads", "fdiv"},
+    "fdiv": {"_check", "_compensated", "_compile", "_forks", "_threads", "fdiv"},
     "plot": {"_check", "_labels", "emd", "fdiv", "plot"},
-    "emd": {"_cached", "_check", "_compile", "_forks", "_threads", "emd"},
+    "emd": {"_cached", "_check", "_compensated", "_compile", "_forks", "_threads", "emd"},
 }
 
 

@@ -8,23 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from divkit._check import Array, float_bits
-
-
-def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return a + b rounded, and its rounding error, exactly."""
-    total = a + b
-    b_part = total - a
-    return total, (a - (total - b_part)) + (b - b_part)
-
-
-def two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return a · b rounded, and its rounding error, exactly while nothing overflows."""
-    product = a * b
-    a_high, a_low = _halves(a)
-    b_high, b_low = _halves(b)
-    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return product, error
+from divkit._check import Array
+from divkit._compensated import two_product, two_sum
 
 
 def exact_sum(x: Array, xp: Any) -> tuple[Array, Array]:
@@ -54,9 +39,3 @@ def difference_of_scaled(p: Array, q: Array, factor: tuple[Array, Array]) -> tup
     error = error + q * factor[1]
     difference, rest = two_sum(p, -product)
     return product + error, difference + (rest - error)
-
-
-def _halves(a: Array) -> tuple[Array, Array]:
-    big = (4097.0 if float_bits(a) == 32 else 134217729.0) * a  # 2¹² + 1 or 2²⁷ + 1
-    high = big - (big - a)
-    return high, a - high

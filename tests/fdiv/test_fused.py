@@ -80,7 +80,9 @@ def test_rows_with_zeros_agree_with_the_generic_path(D, n):
     p, q = rng.random((rows, n)), rng.random((rows, n))
     p[1, 5] = q[2, 7] = p[3, 9] = q[3, 9] = q[4, n * 24 // 25] = p[5, n * 11 // 25] = 0
     p[-1, 0] = q[-1, 0] = 0
-    for dtype in (np.float64, np.float32):
+    # In single precision other loops read the same arithmetic: a few forms tell.
+    single = D.name in ("kl", "total_variation", "alpha")
+    for dtype in (np.float64, np.float32) if single else (np.float64,):
         x, y = p.astype(dtype), q.astype(dtype)
         found = by_loop(D, x, y)
         # Computed without rounding the answer to the type of the input.

@@ -16,11 +16,13 @@ from tests.fuzz import manners
 # Inputs of all tests together in a long run; without it each test takes as many as it says.
 FUZZ = int(os.environ.get("FUZZ") or 0)
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
+# Of these in a run of all tests, which has to be over in minutes.
+_SHARE = 0.6
 os.environ["SEED"] = str(SEED)  # for the workers of a run in several processes
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "inputs(number): how many inputs a short run takes")
+    config.addinivalue_line("markers", "inputs(number): how many inputs a test is worth")
     manners.keep_standard_error()
 
 
@@ -31,7 +33,7 @@ def pytest_report_header() -> str | None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     marks = (item.get_closest_marker("inputs") for item in items)
     total = sum(mark.args[0] for mark in marks if mark)
-    config.stash[_TIMES] = FUZZ / total if FUZZ and total else 1.0
+    config.stash[_TIMES] = FUZZ / total if FUZZ and total else _SHARE
 
 
 _TIMES = pytest.StashKey[float]()

@@ -80,7 +80,7 @@ def certify(
     """
     a, b, costs = (_problem.read_sparse if _problem.is_sparse(M) else _problem.read)(a, b, M)
     n, m = costs.shape
-    return certificate(
+    return judged(
         a,
         b,
         costs,
@@ -89,7 +89,7 @@ def certify(
         _potential("g", g, m),
         method=method,
         iterations=iterations,
-    )
+    )[0]
 
 
 def c_transform(M: Any, f: Any) -> Vector:
@@ -141,21 +141,6 @@ def c_transform(M: Any, f: Any) -> Vector:
         raise ValueError(f"`f` must be finite where `M` has a finite cost, got f[{i}] = inf")
     # A row of forbidden pairs binds nothing, and inf − inf would be nan.
     return costs.column_minima(np.where(reachable, f, 0.0))
-
-
-def certificate(
-    a: Vector,
-    b: Vector,
-    costs: Costs,
-    plan: Any,
-    f: Vector,
-    g: Vector,
-    *,
-    method: str,
-    iterations: int | None,
-) -> Transport:
-    """Return `certify`'s answer for inputs that have been checked."""
-    return judged(a, b, costs, plan, f, g, method=method, iterations=iterations)[0]
 
 
 def judged(

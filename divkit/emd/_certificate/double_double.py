@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._compensated import two_sum
 from divkit.emd._solver_types import Vector
 
 Floats = NDArray[np.float64]
@@ -49,28 +50,6 @@ class DoubleDouble:
         low = self.low + error
         high = total + low
         return DoubleDouble(high, low - (high - total))
-
-
-def two_sum(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return x + y and its rounding error."""
-    total = x + y
-    of_y = total - x
-    return total, (x - (total - of_y)) + (y - of_y)
-
-
-def two_product(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return x y and its rounding error (Dekker 1971), for numbers below 2**990."""
-    product = x * y
-    (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
-    error = x_low * y_low - (((product - x_high * y_high) - x_low * y_high) - x_high * y_low)
-    return product, error
-
-
-def _halves(x: Floats) -> tuple[Floats, Floats]:
-    """Return two numbers of 26 digits whose sum is x."""
-    scaled = 134217729.0 * x  # 2**27 + 1
-    high = scaled - (scaled - x)
-    return high, x - high
 
 
 def reduced(cost: Floats, f: DoubleDouble, g: DoubleDouble, *, below: bool = False) -> Floats:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from divkit._compensated import two_product
 from divkit.emd._certificate import tight_potentials
 from divkit.emd._certificate.acceptance import (
     FINE_ROUNDING,
@@ -26,7 +27,7 @@ from divkit.emd._certificate.acceptance import (
     fine_rounding,
     is_rounding,
 )
-from divkit.emd._certificate.double_double import DoubleDouble, reduced, two_product
+from divkit.emd._certificate.double_double import DoubleDouble, reduced
 from divkit.emd._certificate.tight_potentials import Slacks
 from divkit.emd._costs.costs import Costs, MatrixCosts
 from divkit.emd._solver_types import Indices, Vector
