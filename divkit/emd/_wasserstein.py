@@ -96,7 +96,11 @@ def wasserstein(
         t = solve_points(x, y, a, b, "sqeuclidean")
     else:
         t = solve_points(x, y, a, b, _to_the(p, distance))
-    return float(np.ldexp(_root(t, x, y, p, distance), exponent))
+    with np.errstate(over="ignore"):
+        found = float(np.ldexp(_root(t, x, y, p, distance), exponent))
+    if found == math.inf:
+        raise _out_of_range(p)
+    return found
 
 
 def _order(p: Any) -> float:
@@ -137,6 +141,6 @@ def _root(t: Transport, x: Matrix, y: Matrix, p: float, distance: Metric) -> flo
 
 def _out_of_range(p: float) -> ValueError:
     return ValueError(
-        f"distances to the power p = {p:g} must stay within the range of float64: take a lower "
-        "order, or rescale `x` and `y`"
+        f"distances to the power p = {p:g}, times the mass, must stay within the range of float64: "
+        "take a lower order, or rescale `x` and `y` or the weights"
     )

@@ -281,9 +281,13 @@ def _peak(log: LogDensity, ends: tuple[float, float]) -> list[float]:
         grid = low + (high - low) * np.linspace(0, 1, 402)[1:-1]
     else:
         anchor = low if math.isfinite(low) else high if math.isfinite(high) else 0.0
-        steps = np.outer([1, 2, 5], sizes).ravel()
-        grid = anchor + np.sort(np.concatenate([-steps, [0.0], steps]))
+        # An end far from 0 has no neighbors at such distances.
+        steps = np.outer([1, 2, 5], sizes).ravel() * max(1.0, abs(anchor) * 2.0**-40)
+        with np.errstate(over="ignore"):
+            grid = anchor + np.sort(np.concatenate([-steps, [0.0], steps]))
         grid = grid[(grid > low) & (grid < high)]
+    if not len(grid):
+        return []
     for _ in range(60):
         values = log(grid[:, None])
         best = int(np.argmax(values))

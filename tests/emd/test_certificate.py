@@ -187,3 +187,16 @@ def test_a_plan_without_tight_potentials_is_not_optimal_whatever_cannot_be_told(
             assert method != "auto"
         else:
             assert t.value == pytest.approx(1e-30, rel=1e-12)
+
+
+def test_costs_that_cancel_leave_no_disagreement():
+    """Nothing is left of the value, so that roundings of 32 digits are much against it."""
+    M = np.array([[0.0, 0.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1e166, 0.0, 0.0, -1.0]])
+    t = emd.solve(None, None, M)
+    assert t.value == 0
+    assert t.value - t.dual_value == t.gap <= 1e-30
+    a = [0.0, 0.0, 1.1781824316714544e-89, 5.890912158357272e-90]
+    M = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 1.0]])
+    t = emd.solve_batch([a], [[0.0, *a[2:]]], [M])[0]
+    assert t.value == 0
+    assert t.value - t.dual_value == t.gap <= 1e-118

@@ -81,11 +81,13 @@ def test_the_largest_distances_decide_high_orders():
     assert emd.wasserstein(x, y, p=100) == pytest.approx(5 * 0.25 ** (1 / 100), rel=1e-14)
     far = np.array([[0.0, 0.0], [1e6, 0.0]])
     for points, near in ((far, [0.0, 1e-3]), (far[:, 0], 1e-3)):
-        with pytest.raises(ValueError, match="power p = 120 must stay within the range"):
+        with pytest.raises(ValueError, match="power p = 120, times the mass, must stay within"):
             emd.wasserstein(points, points + near, p=120)
-    with pytest.raises(ValueError, match="power p = 1000 must stay within the range"):
+    with pytest.raises(ValueError, match="power p = 1000, times the mass, must stay within"):
         emd.wasserstein([[0.0] * 99], [[1.0] * 99], p=1000, metric="cityblock")
     assert emd.wasserstein([[0.0, 0.0]], [[3.0, 4.0]], p=1000) == pytest.approx(5, rel=1e-14)
+    with pytest.raises(ValueError, match=r"power p = 1, times the mass, must stay within"):
+        emd.wasserstein([[0.0, 0.0]], [[0.0, 1e100]], [8e270], [8e270], p=1)
 
 
 def test_forbidden_pairs_stay_forbidden(rng):

@@ -191,3 +191,11 @@ def test_densities_that_overflow_do_not_converge(shift):
 
     with pytest.raises(ArithmeticError, match=r"the integral of a density over .* did not conv"):
         from_densities(huge, normal(0, 1), LINE, normalize=True)
+
+
+@pytest.mark.parametrize("low", [1e17, 1e308, -1e308])
+def test_supports_that_begin_far_from_0(low):
+    scale = abs(low) * 1e-8
+    logp, logq = (stats.expon(low, s).logpdf for s in (scale, 2 * scale))
+    found = from_densities(logp, logq, (low, math.inf))
+    assert found.value == pytest.approx(math.log(2) - 0.5, rel=1e-9)

@@ -116,7 +116,9 @@ def test_line_of_many_points(fuzz):
         x, y = np.repeat(np.sort(x), np.lcm(n, m) // n), np.repeat(np.sort(y), np.lcm(n, m) // m)
         expected = np.mean(np.abs(x - y) ** p)
         assert abs(t.value - expected) <= 1e-11 * expected, (t.value, expected)
-        assert abs(t.gap) <= 1e-11 * expected
+        # Or a few roundings of the potentials, which are as large as costs that are not paid.
+        potentials = np.abs(t.f).mean() + np.abs(t.g).mean()
+        assert abs(t.gap) <= 1e-11 * expected + 2.0**-49 * potentials
 
     sizes = st.sampled_from([(60, 60), (1200, 1200), (900, 1200), (1, 1500), (1500, 750)])
     drawn = st.tuples(st.integers(0, 2**32 - 1), sizes, st.sampled_from(POWERS[:6]), st.booleans())

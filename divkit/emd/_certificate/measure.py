@@ -206,7 +206,8 @@ def _agreed(
     """Return the dual value and the gap: of two ways to each, the one that loses fewer digits.
 
     `error` is what the dual value `lower` may be off, and the gap may have roundings `included`. It
-    is off by one of its `terms`, which are large where a plan is wrong.
+    is off by one of its `terms`, which are large where a plan is wrong. Where costs of both signs
+    leave nothing of the value, the dual value and the gap are the more careful ones of the two.
     """
     of_gap = _EPS * sum(float(np.abs(x).sum()) for x in terms)
     of_value = _EPS * paid
@@ -214,6 +215,9 @@ def _agreed(
         return lower, value - lower
     if included and error > of_gap + of_value:
         return value - gap, gap
+    if abs(value - lower - gap) > NEGLIGIBLE * max(abs(value), abs(lower)):
+        gap = max(gap, value - lower)
+        lower = min(lower, value - gap)
     return lower, gap
 
 
