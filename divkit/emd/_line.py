@@ -14,13 +14,13 @@ import numpy as np
 from divkit import _check
 from divkit._forks import loading
 from divkit.emd import _assignment, _problem
-from divkit.emd._certificate.acceptance import NEGLIGIBLE
+from divkit.emd._certificate.acceptance import NEGLIGIBLE, is_rounding
 from divkit.emd._certificate.certify import judged
 from divkit.emd._costs.costs import PointCosts
 from divkit.emd._costs.metrics import Metric
 from divkit.emd._on_line import staircase
 from divkit.emd._on_line.line_costs import COMPILED, LineCosts, both
-from divkit.emd._solver_types import Matrix, Vector
+from divkit.emd._solver_types import ConvergenceError, Matrix, Vector
 from divkit.emd._transport import Transport
 
 _LARGEST = 2.0**1000
@@ -70,6 +70,8 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     ValueError
         If a point is nan or infinite, a shape does not fit, a weight is negative, the masses
         differ, p is below 1, h is not convex, or the largest cost does not fit into float64.
+    ConvergenceError
+        If the answer is not optimal to rounding.
 
     Notes
     -----
@@ -128,13 +130,20 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     checked = _all_pairs(costs) if doubtful and x.size * y.size <= _ALL_PAIRS else costs
     judge = partial(judged, a, b, checked, ordered, f, g, method="line", iterations=None)
     t, is_exact = judge()
-    if power is None and not is_exact and t.gap <= _HIDDEN * costs.largest * a.sum():
+    hidden = _HIDDEN * costs.largest * float(a.sum())
+    if power is None and not is_exact and t.gap <= hidden:
         t, is_exact = judge(prove=True)
     if power is None and not is_exact:
         raise ValueError(
             f"`p` must be convex: to serve the points in order costs {t.value:.6g}, and as far as "
             f"is known another plan may cost {t.dual_value:.6g}; `emd.solve` takes any costs, in a "
             "matrix"
+        )
+    # Served in order no plan costs less, but for what cannot be told; the gap says so.
+    if not is_exact and not is_rounding(t.gap, 0.0, 0.0, 0.0, hidden):
+        raise ConvergenceError(
+            f"points served in order left a gap of {t.gap:.1e} at a value of {t.value:.6g}: "
+            "rescale both sides"
         )
     f[x_order], g[y_order] = t.f, t.g
     plan = partial(staircase.plan, x_order, y_order, rows, columns, mass)

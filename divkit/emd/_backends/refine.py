@@ -17,7 +17,7 @@ import numpy as np
 
 from divkit.emd._backends import forest
 from divkit.emd._certificate import tight_potentials
-from divkit.emd._certificate.acceptance import LARGEST_ERROR
+from divkit.emd._certificate.acceptance import LARGEST_ERROR, weights_are_right
 from divkit.emd._certificate.certify import marginal_error
 from divkit.emd._certificate.double_double import DoubleDouble, reduced
 from divkit.emd._certificate.tight_potentials import Slacks
@@ -70,7 +70,7 @@ def refine(
         unit = min(unit, finest)
         costs = reduced(M, f[:, None], g)
     assert best is not None
-    if best.error > LARGEST_ERROR:
+    if not weights_are_right(best.error, 1.0):
         raise ConvergenceError(
             f"{method} left a gap of {best.gap:.1e} and an error of {best.error:.1e} in the "
             f"weights, for a mass near 1, where {LARGEST_ERROR:.0e} is accepted: try another "
@@ -100,7 +100,7 @@ class _Exact(NamedTuple):
 
     @property
     def badness(self) -> float:
-        return max(self.gap, 0.0) if self.error <= LARGEST_ERROR else math.inf
+        return max(self.gap, 0.0) if weights_are_right(self.error, 1.0) else math.inf
 
 
 def _exact(

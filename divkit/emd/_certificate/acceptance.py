@@ -17,6 +17,8 @@ HARMLESS = 2e-12
 OF_SIZE = 1e-14
 # What the marginals may be off, of the mass.
 LARGEST_ERROR = 1e-12
+# Gaps may be so many times what is said here: less is stricter, for every solver.
+STRICTNESS = 1.0
 
 
 def fine_rounding(paid: float, size: float) -> float:
@@ -51,5 +53,11 @@ def is_rounding(
         What cannot be told of the slack, however little is paid.
     """
     least = NEGLIGIBLE * paid
-    largest_slack = max(least, min(OF_SIZE * size, HARMLESS * paid), rounding)
-    return slack <= largest_slack and abs(fault) <= max(least, LARGEST_ERROR * size)
+    largest_slack = STRICTNESS * max(least, min(OF_SIZE * size, HARMLESS * paid), rounding)
+    largest_fault = STRICTNESS * max(least, LARGEST_ERROR * size)
+    return slack <= largest_slack and abs(fault) <= largest_fault
+
+
+def weights_are_right(error: float, mass: float) -> bool:
+    """Tell whether the largest error in a weight is rounding."""
+    return error <= LARGEST_ERROR * mass

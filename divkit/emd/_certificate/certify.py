@@ -16,7 +16,7 @@ import numpy as np
 from divkit import _check
 from divkit._forks import loading
 from divkit.emd import _problem
-from divkit.emd._certificate.acceptance import LARGEST_ERROR, ROUNDING
+from divkit.emd._certificate.acceptance import ROUNDING, weights_are_right
 from divkit.emd._certificate.measure import Carried, in_double_double, in_float64, total
 from divkit.emd._certificate.tight_potentials import Slacks
 from divkit.emd._costs import sparse_costs
@@ -201,7 +201,7 @@ def judged(
         _plan=plan,
         _potentials=(measure.f, measure.g),
     )
-    return t, measure.exact and primal_residual <= LARGEST_ERROR
+    return t, measure.exact and weights_are_right(primal_residual, 1.0)
 
 
 def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[Vector, Vector]:

@@ -20,7 +20,6 @@ from divkit.emd._certificate import tight_potentials
 from divkit.emd._certificate.acceptance import (
     FINE_ROUNDING,
     HARMLESS,
-    LARGEST_ERROR,
     NEGLIGIBLE,
     OF_SIZE,
     ROUNDING,
@@ -106,7 +105,7 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
     exact = is_rounding(slack, fault, paid, size)
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
         typical = _scaled(least_steps(plan.costs), -exponent)
-        exact = slack <= OF_SIZE * typical and abs(fault) <= LARGEST_ERROR * size
+        exact = is_rounding(slack, fault, 0.0, size, OF_SIZE * typical)
     value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
     return Measure(f, g, value, dual_value, gap, exact, widened, hidden)
 

@@ -16,9 +16,9 @@ import numpy as np
 from divkit._forks import loading
 from divkit.emd._certificate.acceptance import (
     FINE_ROUNDING,
-    LARGEST_ERROR,
     fine_rounding,
     is_rounding,
+    weights_are_right,
 )
 from divkit.emd._certificate.certify import marginal_error
 from divkit.emd._certificate.double_double import DoubleDouble, reduced
@@ -96,7 +96,7 @@ def solve(
         _plan=partial(_plan, supply, np.minimum(a, b), optimum, mass_exponent),
         _potentials=(f, -f),
     )
-    if not (measure.exact and t.primal_residual <= LARGEST_ERROR):
+    if not (measure.exact and weights_are_right(t.primal_residual, 1.0)):
         raise ConvergenceError(
             f"the simplex left a gap of {t.gap:.1e} at a value of {t.value:.6g}, and an error of "
             f"{t.primal_residual:.1e} in the weights: the lengths differ by more than can be told"

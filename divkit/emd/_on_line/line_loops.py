@@ -17,7 +17,7 @@ BLOCK = 512
 # Points whose potentials are measured while they are in a cache, and summed up.
 CHUNK = 8 * BLOCK
 # The columns of `sums`, a row for each CHUNK of points.
-COST, SLACK, F, G, SUMS = range(5)
+COST, SLACK, SUMS = range(3)
 
 # Where nothing is said of fast mathematics, a function inherits it from the first caller that has
 # it compiled, and the compensated sums below would come to nothing.
@@ -113,7 +113,7 @@ def measured_pairs(x, y, p, start, stop, begin, end, sums):
 def measure_pairs(x, y, p, f, g, n, sums):
     """Measure potentials for the costs |x − y|^p on the first n pairs (i, i) and (i + 1, i).
 
-    Added to `sums` are those of costs, slacks and potentials.
+    Added to `sums` are those of costs and slacks.
 
     Let f* and g* be tight on all these pairs. They are feasible (`divkit.emd._on_line.line_costs`),
     so that f_i + g_j − c_ij ≤ (f − f*)_i + (g − g*)_j. The differences follow from the slacks,
@@ -140,16 +140,12 @@ def measure_pairs(x, y, p, f, g, n, sums):
         crossing[inner:] = 0.0
         powers(x[first:], y[first:], p, cost[:size], rest[:size])
         _slacks(cost[:size], rest, f_block, g_block, slack)
-        of_cost = of_slack = of_f = of_g = 0.0
+        of_cost = of_slack = 0.0
         for i in range(size):
             of_cost += cost[i]
             of_slack += slack[i]
-            of_f += f_block[i]
-            of_g += g_block[i]
         sums[COST] += of_cost
         sums[SLACK] += of_slack
-        sums[F] += of_f
-        sums[G] += of_g
         # Maxima, as minima of the negative numbers: see `lesser`.
         slack_block, crossing_block = slack[:size], crossing[:size]
         for i in range(size):

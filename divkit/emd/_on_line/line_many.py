@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from divkit._cached import cached_property
+from divkit.emd._certificate.acceptance import fine_rounding, is_rounding
 from divkit.emd._certificate.measure import total
 from divkit.emd._costs.costs import largest_violation
 from divkit.emd._on_line import line_loops, staircase
@@ -56,11 +57,7 @@ def matched(
     pairs = Pairs(costs.x, costs.y, p)
     measure = pairs.measured if _is_exact(costs, p) else partial(_by_transforms, costs, pairs)
     answer = _Matched(costs.x, costs.y, pairs, weight)
-    measured = measure(costs.x, costs.y)
-    if mass != 1.0:
-        value, gap, dual_value = (mass * number for number in measured[:3])
-        measured = measured._replace(value=value, gap=gap, dual_value=dual_value)
-    t = _transport(costs, measured, answer)
+    t = _transport(costs, p, measure(costs.x, costs.y), mass, answer)
     if t is not None:
         # What is put off needs them, whatever the caller's arrays hold by then; and to touch more
         # memory than that of the sorted points would take as long as to measure the potentials.
@@ -80,7 +77,7 @@ def weighted(
     if not _is_exact(costs, p):
         violation = largest_violation(costs, *stairs.potentials())
         measured = measured._replace(violation=violation)
-    return _transport(costs, measured, _Served(orders, stairs))
+    return _transport(costs, p, measured, stairs.whole, _Served(orders, stairs))
 
 
 def _is_exact(costs: LineCosts, p: float) -> bool:
@@ -96,21 +93,29 @@ def _by_transforms(costs: LineCosts, pairs: Pairs, x: Vector, y: Vector) -> Meas
     crossing = costs.h(x[1:] - y[:-1]) - f[1:] - g[:-1]
     loosest = max(float(np.abs(slack).max()), float(np.abs(crossing).max()))
     violation = largest_violation(costs, f, g)
-    return Measured(total(cost) / n, total(slack) / n, total(f, g) / n, violation, loosest, 0.0)
+    return Measured(total(cost) / n, total(slack) / n, 0.0, violation, loosest, 0.0)
 
 
 def _transport(
-    costs: LineCosts, measured: Measured, answer: _Matched | _Served
+    costs: LineCosts, p: float, measured: Measured, mass: float, answer: _Matched | _Served
 ) -> Transport | None:
-    largest = costs.largest or 1.0
-    if max(measured.violation, measured.loosest) > _ROUNDING * largest:
+    value, fault = measured.value, measured.fault
+    # No potential is larger: those of a side differ by no more than costs do.
+    size = 2 * costs.largest
+    if _is_exact(costs, p):
+        # The potentials of which those in float64 are the roundings are tight and feasible.
+        gap = fault + fine_rounding(value, size)
+    else:
+        gap = measured.slack + fault + measured.violation
+    slack = max(measured.violation, measured.loosest)
+    if not is_rounding(slack, fault, value, size, _ROUNDING * costs.largest):
         return None
     return Transport(
-        value=measured.value,
-        dual_value=measured.dual_value,
-        gap=measured.gap,
+        value=mass * value,
+        dual_value=mass * (value - gap),
+        gap=mass * gap,
         primal_residual=measured.primal_residual,
-        dual_residual=measured.violation / largest,
+        dual_residual=measured.violation / (costs.largest or 1.0),
         method="line",
         iterations=None,
         shape=costs.shape,

@@ -9,7 +9,7 @@ import numpy as np
 
 from divkit.emd._certificate.measure import total
 from divkit.emd._on_line import staircase, staircase_loops
-from divkit.emd._on_line.line_loops import COST, SLACK, F
+from divkit.emd._on_line.line_loops import COST, SLACK
 from divkit.emd._on_line.line_stretches import Gain, Measured, bounds, each, joined, no_sums, number
 from divkit.emd._solver_types import Indices, Vector
 
@@ -85,8 +85,14 @@ class Stairs:
         found = each(measure, len(self.rows))
         violation, loosest, sums = joined(found)
         # The column that two stretches share has one potential, which either computes.
-        if any(one[6] != other[5] for one, other in pairwise(found)):
+        if any(one[7] != other[6] for one, other in pairwise(found)):
             loosest = np.inf
-        cost, slack, dual = (self.unit * total(sums[:, column]) for column in (COST, SLACK, F))
-        error = max(of_stretch[4] for of_stretch in found) / float(self.a.sum())
-        return Measured(cost, slack, dual, violation, loosest, error)
+        mass = float(self.a.sum())
+        cost, slack = (total(sums[:, column]) / mass for column in (COST, SLACK))
+        error, fault = max(one[4] for one in found), sum(one[5] for one in found)
+        return Measured(cost, slack, fault / mass, violation, loosest, error / mass)
+
+    @property
+    def whole(self) -> float:
+        """The mass of either side."""
+        return self.unit * float(self.a.sum())

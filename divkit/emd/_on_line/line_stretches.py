@@ -21,13 +21,13 @@ PER_THREAD = 1 << 17
 
 
 class Measured(NamedTuple):
-    """The certificate, and the largest slack on the cells where the potentials are tight."""
+    """What the plan costs, and how far it and its potentials are from right; for a mass of 1."""
 
     value: float
-    gap: float
-    dual_value: float
+    slack: float  # the sum of mass · slack
+    fault: float  # what the faults of the marginals are worth
     violation: float
-    loosest: float
+    loosest: float  # the largest slack, in size, on the cells where the potentials are tight
     primal_residual: float
 
 

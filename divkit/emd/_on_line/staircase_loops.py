@@ -14,7 +14,6 @@ from divkit.emd._on_line.line_loops import (
     CHUNK,
     COST,
     SLACK,
-    F,
     difference,
     exact,
     powers,
@@ -96,7 +95,7 @@ def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
     -------
     most_f, most_g, drift, loosest : float
         As from `measure_slacks`.
-    error : float
+    error, fault : float
         As from `measure_marginals`.
     first_g, last_g : float
         The potentials of the first column and of that at `stop`.
@@ -105,7 +104,7 @@ def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
     f, g, cost, rest, slack, change, _, _ = scratch
     a_of, b_of = np.empty(BLOCK + 1), np.empty(BLOCK + 1)
     (high, low), before, first_g = begin, np.nan, np.nan
-    drift, most_f, most_g, loosest, error = 0.0, -np.inf, -np.inf, 0.0, 0.0
+    drift, most_f, most_g, loosest, error, fault = 0.0, -np.inf, -np.inf, 0.0, 0.0, 0.0
     served = 0.0, 0.0
     taken = _taken_before(down, mass, start)
     for first in range(start, stop, BLOCK):
@@ -122,8 +121,6 @@ def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
             rest,
             f,
             g,
-            a_of,
-            b_of,
             mass[first : first + size],
             down[first:],
             slack,
@@ -132,19 +129,18 @@ def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
         )
         most_f, most_g = max(most_f, drift + of_f), max(most_g, of_g - drift)
         drift, loosest = drift + further, max(loosest, loose)
-        of_block, served, taken = measure_marginals(
-            a_of[:count], b_of, mass[first : first + size], down[first:], served, taken
+        of_block, fault_of_block, served, taken = measure_marginals(
+            a_of[:count], b_of, f, g, mass[first : first + size], down[first:], served, taken
         )
-        error = max(error, of_block)
-    return most_f, most_g, drift, loosest, error, first_g, before
+        error, fault = max(error, of_block), fault + fault_of_block
+    return most_f, most_g, drift, loosest, error, fault, first_g, before
 
 
 @reduction
-def measure_slacks(cost, rest, f, g, a, b, mass, down, slack, change, sums):
+def measure_slacks(cost, rest, f, g, mass, down, slack, change, sums):
     """Measure potentials on consecutive cells, one more than `mass` has if they are not the last.
 
-    Added to `sums` are mass · cost, mass · slack and, where a row or a column ends, its potential
-    times its weight.
+    Added to `sums` are mass · cost and mass · slack.
 
     Let f* and g* be tight on all these cells. They are feasible (`divkit.emd._on_line.line_costs`),
     so that f_i + g_j − c_ij ≤ (f − f*)_i + (g − g*)_j. The differences follow from the slacks,
@@ -164,18 +160,14 @@ def measure_slacks(cost, rest, f, g, a, b, mass, down, slack, change, sums):
         slack[k] = slack_of(cost[k], rest[k], f[k], g[k])
     for k in range(inner):
         change[k] = slack[k] - slack[k + 1] if down[k] else 0.0
-    cost_sum = slack_sum = dual_sum = 0.0
+    cost_sum = slack_sum = 0.0
     for k in range(size):
         cost_sum += mass[k] * cost[k]
         slack_sum += mass[k] * slack[k]
-    for k in range(inner):
-        dual_sum += a[k] * f[k] if down[k] else b[k] * g[k]
     if inner < size:
         change[inner] = 0.0
-        dual_sum += a[inner] * f[inner] + b[inner] * g[inner]
     sums[COST] += cost_sum
     sums[SLACK] += slack_sum
-    sums[F] += dual_sum
     drift, most_f, most_g, loosest = 0.0, -np.inf, -np.inf, 0.0
     for k in range(size):
         loosest = max(loosest, abs(slack[k]))
@@ -187,12 +179,13 @@ def measure_slacks(cost, rest, f, g, a, b, mass, down, slack, change, sums):
 
 
 @exact
-def measure_marginals(a, b, mass, down, served, taken):
+def measure_marginals(a, b, f, g, mass, down, served, taken):
     """Return the largest difference between a marginal and its weight, and what is carried on.
 
-    That is what the last row has served and what the last column has taken, in two parts each.
+    Second is what the differences are worth, each times its potential; what is carried on is what
+    the last row has served and what the last column has taken, in two parts each.
     """
-    (served, served_rest), (taken, taken_rest), error = served, taken, 0.0
+    (served, served_rest), (taken, taken_rest), error, fault = served, taken, 0.0, 0.0
     for k in range(mass.size):
         served, rest = difference(served, -mass[k])
         served_rest += rest
@@ -200,12 +193,14 @@ def measure_marginals(a, b, mass, down, served, taken):
         taken_rest += rest
         of_row, of_column = served - a[k] + served_rest, taken - b[k] + taken_rest
         if k == a.size - 1:
-            return max(error, max(abs(of_row), abs(of_column))), (0.0, 0.0), (0.0, 0.0)
+            fault += of_row * f[k] + of_column * g[k]
+            return max(error, max(abs(of_row), abs(of_column))), fault, (0.0, 0.0), (0.0, 0.0)
         row_ends = down[k]
         error = max(error, abs(of_row if row_ends else of_column))
+        fault += of_row * f[k] if row_ends else of_column * g[k]
         served, served_rest = 0.0 if row_ends else served, 0.0 if row_ends else served_rest
         taken, taken_rest = taken if row_ends else 0.0, taken_rest if row_ends else 0.0
-    return error, (served, served_rest), (taken, taken_rest)
+    return error, fault, (served, served_rest), (taken, taken_rest)
 
 
 @exact

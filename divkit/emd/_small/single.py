@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from divkit._forks import loading
-from divkit.emd._certificate.acceptance import NEGLIGIBLE
+from divkit.emd._certificate.acceptance import NEGLIGIBLE, is_rounding
 from divkit.emd._small.small_problem import APART, LARGEST_COST, LARGEST_MASS
 from divkit.emd._solver_types import Vector
 from divkit.emd._transport import Transport
@@ -42,9 +42,10 @@ def solve(a: Vector, b: Vector, M: Any) -> Transport | None:
     others = cost - one
     slack = cost - one - others
     error = float(many.sum()) - mass
-    gap = float((many * slack).sum()) + one * error
+    slack_paid, fault = float((many * slack).sum()), one * error
+    gap, paid = slack_paid + fault, float(np.abs(terms).sum())
     # Potentials are not larger than costs here, so that no rounding hides anything.
-    if abs(gap) > NEGLIGIBLE * float(np.abs(terms).sum()):
+    if not (abs(gap) <= NEGLIGIBLE * paid and is_rounding(abs(slack_paid), fault, paid, paid)):
         return None
     of_one = np.array([one])
     return Transport(

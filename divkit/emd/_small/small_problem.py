@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from divkit.emd._certificate.acceptance import (
     HARMLESS,
-    LARGEST_ERROR,
     NEGLIGIBLE,
     ROUNDING,
     is_rounding,
+    weights_are_right,
 )
 from divkit.emd._small import dense_simplex, rows
 
@@ -188,7 +188,7 @@ def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Fo
         slack += rounding
         numbers[GAP] += rounding
         numbers[DUAL_VALUE] = numbers[VALUE] - numbers[GAP]
-    known = rounding <= HARMLESS * paid and error <= LARGEST_ERROR * total
+    known = rounding <= HARMLESS * paid and weights_are_right(error, total)
     known = known and overstated <= NEGLIGIBLE * paid
     return known and is_rounding(slack, fault, paid, size)
 
