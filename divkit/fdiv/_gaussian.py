@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,26 +13,36 @@ from divkit.fdiv._log_gaps import (
     excess_over_log,
     gap_of_ratio,
     log_mean,
+    log_mean_ratio,
 )
-
-if TYPE_CHECKING:
-    pass
 
 INF = math.inf
 
 
 def _gaussian_exponent(a: float, p: Any, q: Any) -> float:
     white = _whitened(p, q)
+    # In these coordinates (1−α) Σ_p + α Σ_q.
     scale = np.where(np.abs(white.e) < 0.5, 1 + (1 - a) * white.e, a + (1 - a) * white.ratio)
-    # In these coordinates (1−α) Σ_p + α Σ_q; what is singular but for rounding is singular.
     largest = np.max(white.ratio)
-    if np.any(scale <= 1e-15 * abs(a) + abs(1 - a) * (1e-15 * largest if largest < INF else 0.0)):
-        return -INF
     pairs = [*zip(white.inverse_e.tolist(), (-white.log_ratio).tolist(), strict=True)]
-    gaps = [gap_of_ratio(a, e, log_u) for e, log_u in pairs]
+    if len(scale) == 1 and scale[0] < 0.1 * abs(1 - a) * largest:
+        # Of one variance the last digit is known, however much cancels.
+        of_p, of_q = float(p[1][0, 0]), float(q[1][0, 0])
+        log_mean_of_p = log_mean_ratio(a, of_q, of_p)
+        if log_mean_of_p == -INF:
+            return -INF
+        log_scale = white.log_ratio + log_mean_of_p
+        scale = np.exp(log_scale)
+        gaps = [log_mean_of_p + a * white.log_ratio[0]]
+    else:
+        # What is singular but for rounding is singular.
+        of_largest = 1e-15 * largest if largest < INF else 0.0
+        if np.any(scale <= 1e-15 * abs(a) + abs(1 - a) * of_largest):
+            return -INF
+        log_scale = white.log_ratio + [log_mean(a, e, log_u) for e, log_u in pairs]
+        gaps = [gap_of_ratio(a, e, log_u) for e, log_u in pairs]
     square = white.shift**2 / scale
     # Where a square or a ratio is beyond a double, by logarithms.
-    log_scale = white.log_ratio + [log_mean(a, e, log_u) for e, log_u in pairs]
     logs = 2 * white.log_shift - log_scale
     ordinary = (square > 1e-290) & (square < INF) & (scale < INF) & (white.ratio > 0)
     quadratic = float(np.sum(np.where(ordinary, square, np.exp(logs))))

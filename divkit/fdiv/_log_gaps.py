@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from divkit.fdiv._elementary import kl_term
 
 INF = math.inf
+# α (p − q)/q from which on so much of the mean cancels that it is computed without a rounding.
+_NEARLY_ALL = -0.9
 
 
 def x_minus_log1p(x: Any) -> Any:
@@ -22,7 +25,20 @@ def log_mean_gap(a: float, p: float, q: float, difference: float) -> float:
 
     −inf where the mean is not positive.
     """
-    return gap_of_ratio(a, difference / q, log_ratio(p, q, difference))
+    e, log_u = difference / q, log_ratio(p, q, difference)
+    if a * e < _NEARLY_ALL:
+        return log_mean_ratio(a, p, q) - a * log_u
+    return gap_of_ratio(a, e, log_u)
+
+
+def log_mean_ratio(a: float, p: float, q: float) -> float:
+    """Return log((α p + (1−α) q)/q), however much cancels; −inf where that is not positive."""
+    ratio = (Fraction(a) * Fraction(p) + (1 - Fraction(a)) * Fraction(q)) / Fraction(q)
+    if ratio <= 0:
+        return -INF
+    if 2.0**-1000 < ratio < 2.0**1000:
+        return math.log(float(ratio))
+    return math.log(ratio.numerator) - math.log(ratio.denominator)
 
 
 def gap_of_ratio(a: float, e: float, log_u: float) -> float:

@@ -182,7 +182,7 @@ def _rules(bins: Any, d: int) -> Sequence[Any]:
         return [bins] * d
     try:
         given = list(bins)
-    except TypeError:
+    except (TypeError, NotImplementedError):  # which sparse arrays raise
         raise TypeError(
             "`bins` must be a rule of numpy.histogram_bin_edges, a number or edges, got "
             f"{bins!r} of type {type(bins).__name__}"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 # Loops are not compiled here, so that they see the constant that is changed.
-SCRIPT = '''
+SCRIPT = """
 import sys
 
 import numpy as np
@@ -77,7 +77,7 @@ for name, solve in paths.items():
         print(name, "refuses", sep=": ")
     else:
         print(name, "answers", sep=": ")
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -200,3 +200,12 @@ def test_costs_that_cancel_leave_no_disagreement():
     t = emd.solve_batch([a], [[0.0, *a[2:]]], [M])[0]
     assert t.value == 0
     assert t.value - t.dual_value == t.gap <= 1e-118
+
+
+def test_a_dual_value_far_below_the_largest_cost_keeps_its_digits():
+    a = np.array([1.0, 2.0**-52])
+    b = np.array([1.0, 2.0**-53, 2.0**-54, 2.0**-54])
+    M = np.array([[0.0, 0.0, 0.0, 0.0], [1e-26, 0.0, 0.0, 1e269]])
+    f, g = [0.0, 1e-26], [0.0, -1e-26, -1e-26, 0.0]
+    t = emd.certify(a, b, M, np.outer(a, b) / a.sum(), f, g, method="independent")
+    assert t.dual_value == pytest.approx(2.0**-54 * 1e-26, rel=1e-15)

@@ -206,3 +206,11 @@ def test_costs_are_those_of_the_dense_matrix(rng):
     assert sparse.largest == matrix.largest
     assert read(csr_array((3, 3))).largest == 0.0
     assert np.isinf(read(csr_array((3, 3))).at(rows[:3] % 3, columns[:3] % 3)).all()
+
+
+def test_an_atom_that_nothing_reaches_is_named_however_little_it_weighs():
+    M = csr_array(np.array([[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]))
+    with pytest.raises(ValueError, match=r"b\[0\] = 1e-17, but all of column 0 is forbidden"):
+        emd.solve([1.0, 1.0], [1e-17, 1.0, 1.0], M)
+    with pytest.raises(ValueError, match=r"a\[0\] = 1e-17, but all of row 0 is forbidden"):
+        emd.solve([1e-17, 1.0, 1.0], [1.0, 1.0], M.T.tocsr())

@@ -427,3 +427,22 @@ def test_log_gamma_beyond_the_doubles():
     assert closed_form.beta(fdiv.kl, tiny, tiny, 1.0, 1.0) == math.inf
     with pytest.raises(ValueError, match=r"got terms of size \d"):
         closed_form.beta(fdiv.renyi(0.5), 1e308, 1.0, tiny, 1.0)
+
+
+@pytest.mark.parametrize("ulps", [1, 3, 1000, 10**9])
+def test_integrals_that_nearly_diverge(ulps):
+    """At order 1.5 the integral is finite while 1.5 Σ_q > 0.5 Σ_p, by however little."""
+    v = 1 + ulps * 2.0**-52
+    left = ulps * 1.5 * 2.0**-52
+    gaussian = -(math.log(left) + 0.5 * math.log(3.0) - 1.5 * math.log(v))
+    found = closed_form.gaussian(fdiv.renyi(1.5), 0.0, 3.0, 0.0, v)
+    assert found == pytest.approx(gaussian, rel=1e-13)
+    # And between exponential laws while 1.5 λ_p > 0.5 λ_q.
+    exponential = -2 * (math.log(left) + 0.5 * math.log(3.0) - 1.5 * math.log(v))
+    found = closed_form.exponential(fdiv.renyi(1.5), v, 3.0)
+    assert found == pytest.approx(exponential, rel=1e-13)
+    for family, laws in (
+        (closed_form.gaussian, (0.0, 3.0, 0.0, 1.0)),
+        (closed_form.exponential, (1.0, 3.0)),
+    ):
+        assert family(fdiv.renyi(1.5), *laws) == math.inf

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.sparse import bsr_array
 
 from divkit import fdiv
 from divkit.fdiv import closed_form
@@ -142,6 +143,7 @@ PAIRS = np.ones((2, 2))
         ((PAIRS, PAIRS, [2, 2, 2]), ValueError, "must hold|increase"),
         (([0.0], [1.0], 4, "merge"), ValueError, "must leave at least 2 bins, got 1 out of 4"),
         ((X, X, 2, "keep", ([1.0], None)), ValueError, r"`weights\[0\]` must have shape \(2,\)"),
+        (([1.0], [2.0], bsr_array((2, 2))), TypeError, "`bins` must be a rule of numpy"),
     ],
 )  # fmt: skip
 def test_refused(arguments, kind, message):

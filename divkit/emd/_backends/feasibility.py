@@ -28,12 +28,16 @@ def require_reachable(scaled: Scaled) -> None:
     ):
         if not reached.all():
             k = int(np.argmin(reached))
-            line = f"row {atoms[k]}" if name == "a" else f"column {atoms[k]}"
-            raise ValueError(
-                f"no plan avoids the forbidden pairs (+inf in `M`): {name}[{atoms[k]}] = "
-                f"{np.ldexp(mass[k], scaled.mass_exponent):.6g}, but all of {line} is forbidden: "
-                "allow a pair there, or take the mass away"
-            )
+            raise unreachable(name, int(atoms[k]), float(np.ldexp(mass[k], scaled.mass_exponent)))
+
+
+def unreachable(name: str, atom: int, mass: float) -> ValueError:
+    """Return the error of an atom of the weights `name` that has mass and no allowed pair."""
+    line = f"row {atom}" if name == "a" else f"column {atom}"
+    return ValueError(
+        f"no plan avoids the forbidden pairs (+inf in `M`): {name}[{atom}] = {mass:.6g}, but all "
+        f"of {line} is forbidden: allow a pair there, or take the mass away"
+    )
 
 
 def placed_marginals(

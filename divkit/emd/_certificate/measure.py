@@ -84,7 +84,10 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
     exponent = _exponent(*parts)
     whole = exponent + plan.exponent
     cost, unit_f, unit_g = (np.ldexp(x, -exponent) for x in parts)
-    dual_value = total(a * unit_f, b * unit_g)
+    # In units of the potentials, as costs that nothing should be paid for may be far larger.
+    finer = _exponent(*parts[1:])
+    earned = total(*(w * np.ldexp(x, -finer) for w, x in zip((a, b), parts[1:], strict=True)))
+    dual_value = lower = _scaled(earned, finer - exponent)
     size = total(a * np.abs(unit_f), b * np.abs(unit_g))
     rounding = ROUNDING * size
     if not np.isfinite(cost).all():
@@ -106,7 +109,9 @@ def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
     if hidden and math.prod(plan.costs.shape) > _MOST_PAIRS:
         typical = _scaled(least_steps(plan.costs), -exponent)
         exact = is_rounding(slack, fault, 0.0, size, OF_SIZE * typical)
-    value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
+    earned = _scaled(earned, finer + plan.exponent)
+    value, gap = _scaled(value, whole), _scaled(gap, whole)
+    dual_value = earned if dual_value == lower else _scaled(dual_value, whole)
     return Measure(f, g, value, dual_value, gap, exact, widened, hidden)
 
 

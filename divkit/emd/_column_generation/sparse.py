@@ -35,6 +35,12 @@ def solve(a: Vector, b: Vector, costs: SparseCosts, limit: int | None) -> Answer
     sources, sinks = a > 0, b > 0
     used = sources[costs.rows] & sinks[costs.columns]
     rows, columns = costs.rows[used], costs.columns[used]
+    for name, weights, served in (("a", a, rows), ("b", b, columns)):
+        alone = weights > 0
+        alone[served] = False
+        if alone.any():
+            k = int(np.argmax(alone))
+            raise feasibility.unreachable(name, k, float(weights[k]))
     # Costs reduced by these are small numbers, which have more digits.
     g = _finite(costs.column_minima(np.where(sources, 0.0, -np.inf)))
     f = _finite(costs.row_minima(np.where(sinks, g, -np.inf)))
