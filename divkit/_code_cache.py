@@ -21,8 +21,7 @@ import uuid
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 from pathlib import Path
-
-import divkit
+from types import ModuleType
 
 _DIGEST = hashlib.sha256().digest_size
 # Seconds after which a folder that no process has used is one of a version that is gone.
@@ -86,7 +85,7 @@ def find(versions: tuple[str, ...], given: str = "") -> Store:
     given : str
         A folder that the user has named, or nothing.
     """
-    package = Path(divkit.__file__).parent
+    package = Path(str(_package().__file__)).parent
     name = f"{_prefix()}-{_digest(*versions, sys.version)[:8]}-{_digest(*_sources())[:16]}"
     beside = package / "__pycache__" / name
     if given and (folder := _ready(Path(given) / "divkit" / name)):
@@ -111,6 +110,10 @@ def find(versions: tuple[str, ...], given: str = "") -> Store:
     return Store(folder, (folder, *compiled) if folder else compiled)
 
 
+def _package() -> ModuleType:
+    return sys.modules["divkit"]
+
+
 def _prefix() -> str:
     return f"compiled-{sys.implementation.cache_tag}"
 
@@ -124,10 +127,10 @@ def _digest(*parts: str | bytes) -> str:
 
 def _sources() -> Iterator[str | bytes]:
     """Yield names and contents of all source files, in order; the version at least."""
-    yield divkit.__version__
+    yield str(_package().__version__)
     # What is frozen into an executable has none.
     with contextlib.suppress(OSError, TypeError, ImportError):
-        yield from _files(importlib.resources.files(divkit))
+        yield from _files(importlib.resources.files(_package()))
 
 
 def _files(folder: Traversable) -> Iterator[str | bytes]:

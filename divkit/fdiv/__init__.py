@@ -3,10 +3,11 @@
 Each divergence is a record: call it on two distributions, or ask it for its dual side.
 """
 
+from divkit.fdiv._catalogue import CATALOGUE as CATALOGUE
 from divkit.fdiv._pairwise import pairwise as pairwise
 from divkit.fdiv._divergence import Divergence as Divergence
-from divkit.fdiv._divergence import Formulas as Formulas
-from divkit.fdiv._divergence import Interval as Interval
+from divkit.fdiv._formulas import Formulas as Formulas
+from divkit.fdiv._formulas import Interval as Interval
 from divkit.fdiv._family import Family as Family
 from divkit.fdiv._derivation.from_generator import custom as custom
 
@@ -40,11 +41,11 @@ from divkit.fdiv._transforms import chernoff as chernoff
 from divkit.fdiv._transforms import renyi as renyi
 
 # A family stands in it at its default parameters.
-CATALOGUE: dict[str, Divergence] = {
-    name: entry() if isinstance(entry, Family) else entry
+CATALOGUE.update(
+    (name, entry() if isinstance(entry, Family) else entry)
     for name, entry in list(globals().items())
     if isinstance(entry, (Divergence, Family))
-}
+)
 
 # What stands on the catalogue.
 from divkit.fdiv import bounds as bounds

@@ -1,9 +1,11 @@
-"""New divergences from old: c·D, D + E, adjoint, symmetrised, skewed.
+"""New divergences from old: c·D, D + E, adjoint, symmetrized, skewed.
 
 What has a closed form keeps it, the integrand always; the rest of the dual side is derived. For
 a sum that is the infimal convolution (f+g)*(t) = inf_s f*(s) + g*(t−s): at the u with
 f′(u) + g′(u) = t the infimum lies at s = f′(u) (R. T. Rockafellar, "Convex Analysis", 1970,
 theorem 16.4), and the value is u t − f(u) − g(u).
+
+The results are of the type of D, and one record for equal arguments, compiled once.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import functools
 import math
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -20,26 +22,37 @@ from divkit import _check
 from divkit._check import Array
 from divkit.fdiv._derivation import derive
 from divkit.fdiv._derivation.derive import INF, Limits
-from divkit.fdiv._divergence import Divergence, Formula, Formulas
 from divkit.fdiv._family import Family
+from divkit.fdiv._formulas import Formula, Formulas
+from divkit.fdiv._record import Record
+
+R = TypeVar("R", bound=Record)
+# How many results are kept.
+_KEPT = 256
 
 
-def scaled(D: Divergence, c: float) -> Divergence:
+def scaled(D: R, c: float) -> R:
     """Return c·D for a positive number c: generator c f(u), conjugate c f*(t/c)."""
     c = _positive(D, c)
     if c == 1:
         return D
     if D.recipe is not None and D.recipe[0] is scaled:
         base, factor = D.recipe[1]
-        return scaled(base, factor * c)
-    f = D.formulas
-    return Divergence(
+        return scaled(cast(R, base), factor * c)
+    return cast(R, _scaled(D, c))
+
+
+@functools.lru_cache(_KEPT)
+def _scaled(D: Record, c: float) -> Record:
+    f, h = D.formulas, D.formulas.integrand
+    return replace(
+        D,
         name=f"{c:.12g}*{_factor(str(D))}",
         title=f"{c:.12g} × {_factor(D.title)}",
         formulas=Formulas(
             generator=lambda u, xp: c * f.generator(u, xp),
             derivative=lambda u, xp: c * f.derivative(u, xp),
-            integrand=lambda p, q, difference, xp: c * f.integrand(p, q, difference, xp),
+            integrand=lambda p, q, difference, xp: c * h(p, q, difference, xp),
             conjugate=lambda t, xp: c * f.conjugate(t / c, xp),
             ratio=lambda t, xp: f.ratio(t / c, xp),
             activation=lambda v, xp: c * f.activation(v, xp),
@@ -54,23 +67,28 @@ def scaled(D: Divergence, c: float) -> Divergence:
         conjugate_at_slope=c * D.conjugate_at_slope,
         at_one=c * D.at_one,
         derivative_at_one=c * D.derivative_at_one,
-        adjoint_of=None if D.is_symmetric else lambda: scaled(D.adjoint, c),
-        citation=D.citation,
+        adjoint_of=None if D.is_symmetric else lambda: scaled(exchanged(D), c),
+        parameters={},
         recipe=(scaled, (D, c)),
     )
 
 
-def divided(D: Divergence, c: float) -> Divergence:
+def divided(D: R, c: float) -> R:
     """Return D/c for a positive number c."""
     return scaled(D, 1 / _positive(D, c))
 
 
-def added(D: Divergence, E: Divergence) -> Divergence:
+def added(D: R, E: Record) -> R:
     """Return D + E: generator f(u) + g(u)."""
-    if not isinstance(E, Divergence):
+    if not isinstance(E, Record):
         raise TypeError(f"only a divergence can be added to {D}, got {E!r}")
-    f, g = D.formulas, E.formulas
-    symmetric = (D.is_symmetric and E.is_symmetric) or D.adjoint is E
+    return cast(R, _added(D, E))
+
+
+@functools.lru_cache(_KEPT)
+def _added(D: Record, E: Record) -> Record:
+    f, g, of_f, of_g = D.formulas, E.formulas, D.formulas.integrand, E.formulas.integrand
+    symmetric = (D.is_symmetric and E.is_symmetric) or exchanged(D) == E
 
     def generator(u: Array, xp: Any) -> Array:
         return f.generator(u, xp) + g.generator(u, xp)
@@ -79,7 +97,7 @@ def added(D: Divergence, E: Divergence) -> Divergence:
         return f.derivative(u, xp) + g.derivative(u, xp)
 
     def integrand(p: Array, q: Array, difference: Array, xp: Any) -> Array:
-        return f.integrand(p, q, difference, xp) + g.integrand(p, q, difference, xp)
+        return of_f(p, q, difference, xp) + of_g(p, q, difference, xp)
 
     def cone(p: Any, q: Any, xp: Any) -> Any:
         return f.cone(p, q, xp) + g.cone(p, q, xp)
@@ -87,6 +105,7 @@ def added(D: Divergence, E: Divergence) -> Divergence:
     slope = D.slope + E.slope
     at_end = D.conjugate_at_slope + E.conjugate_at_slope
     result = _derived(
+        D,
         generator,
         derivative,
         integrand,
@@ -101,7 +120,7 @@ def added(D: Divergence, E: Divergence) -> Divergence:
         name=f"{D} + {E}",
         title=f"{D.title} + {E.title}",
         generator_formula=_text("({f}) + ", D.generator_formula, then=E.generator_formula),
-        adjoint_of=None if symmetric else lambda: added(D.adjoint, E.adjoint),
+        adjoint_of=None if symmetric else lambda: added(exchanged(D), exchanged(E)),
         citation="; ".join(dict.fromkeys((D.citation, E.citation))),
         recipe=(added, (D, E)),
         cone=None if f.cone is None or g.cone is None else cone,
@@ -109,18 +128,28 @@ def added(D: Divergence, E: Divergence) -> Divergence:
     return _along_log_ratio(result)
 
 
-@functools.lru_cache(maxsize=256)
-def adjoint(D: Divergence) -> Divergence:
+def exchanged(D: R) -> R:
+    """Return the divergence of exchanged arguments: the one that D names, or one made from D."""
+    if D.adjoint_of == "derived":
+        return cast(R, adjoint(D))
+    if D.adjoint_of is None:
+        return D
+    return cast(R, D.adjoint_of if isinstance(D.adjoint_of, Record) else D.adjoint_of())
+
+
+@functools.lru_cache(_KEPT)
+def adjoint(D: Record) -> Record:
     """Return (P, Q) ↦ D(Q‖P), generator f◇(u) = u f(1/u), for a D that does not name it.
 
     Its dual side mirrors that of D, f◇′(u) = −f*(f′(1/u)) and f◇*(−f*(t)) = −t.
     """
-    f = D.formulas
+    f, h = D.formulas, D.formulas.integrand
     dual = dual_at(D)
     result = _derived(
+        D,
         lambda u, xp: u * f.generator(1 / u, xp),
         lambda u, xp: -dual(1 / u, xp),
-        lambda p, q, difference, xp: f.integrand(q, p, -difference, xp),
+        lambda p, q, difference, xp: h(q, p, -difference, xp),
         Limits(
             at_zero=D.slope,
             slope=D.at_zero,
@@ -132,34 +161,39 @@ def adjoint(D: Divergence) -> Divergence:
         name=f"{_factor(str(D))}.adjoint",
         title=f"{D.title}, arguments exchanged",
         generator_formula=_text("u*({f})", D.generator_formula, u="(1/u)"),
-        adjoint_of=lambda: D,
-        citation=D.citation,
+        adjoint_of=D,
         recipe=(adjoint, (D,)),
         cone=None if f.cone is None else lambda p, q, xp: f.cone(q, p, xp),
     )
     return _along_log_ratio(result)
 
 
-def symmetrized(D: Divergence) -> Divergence:
-    """Return ½ (D + D.adjoint), which is D itself where that is symmetric."""
-    if D.is_symmetric:
-        return D
+def symmetrized(D: R) -> R:
+    """Return ½ (D + its adjoint), which is D itself where that is symmetric."""
+    return D if D.is_symmetric else cast(R, _symmetrized(D))
+
+
+@functools.lru_cache(_KEPT)
+def _symmetrized(D: Record) -> Record:
     return replace(
-        scaled(added(D, D.adjoint), 0.5),
+        scaled(added(D, exchanged(D)), 0.5),
         name=f"{_factor(str(D))}.symmetrized()",
-        title=f"Symmetrised {D.title}",
+        title=f"Symmetrized {D.title}",
         recipe=(symmetrized, (D,)),
     )
 
 
-def skewed(D: Divergence, pi: float) -> Divergence:
+def skewed(D: R, pi: float) -> R:
     """Return D(P ‖ (1−π)P + πQ): generator m f(u/m), m = (1−π)u + π."""
     pi = _check.real_number("pi", pi)
     if not 0 < pi <= 1:
         raise ValueError(f"`pi` must lie in (0, 1], got {pi!r}: it is the weight of Q")
-    if pi == 1:
-        return D
-    f, rest, largest = D.formulas, 1 - pi, 1 / (1 - pi)
+    return D if pi == 1 else cast(R, _skewed(D, pi))
+
+
+@functools.lru_cache(_KEPT)
+def _skewed(D: Record, pi: float) -> Record:
+    f, h, rest, largest = D.formulas, D.formulas.integrand, 1 - pi, 1 / (1 - pi)
 
     def generator(u: Array, xp: Any) -> Array:
         m = rest * u + pi
@@ -175,11 +209,12 @@ def skewed(D: Divergence, pi: float) -> Divergence:
         return rest * f.generator(r, xp) + (pi / m) * f.derivative(r, xp)
 
     def integrand(p: Array, q: Array, difference: Array, xp: Any) -> Array:
-        return f.integrand(p, rest * p + pi * q, pi * difference, xp)
+        return h(p, rest * p + pi * q, pi * difference, xp)
 
     start = rest * D.at_zero + D.derivative_at_zero if D.at_zero < INF else -INF
     dual = dual_at(D)
     result = _derived(
+        D,
         generator,
         derivative,
         integrand,
@@ -219,7 +254,7 @@ def skewed(D: Divergence, pi: float) -> Divergence:
     return _along_log_ratio(_with(result, conjugate=conjugate, ratio=ratio))
 
 
-def dual_at(D: Divergence) -> Formula:
+def dual_at(D: Record) -> Formula:
     """Return u ↦ f*(f′(u)) = u f′(u) − f(u), without the cancellation of that difference.
 
     It is minus the derivative of the adjoint at 1/u, and known where the parts of D have it.
@@ -231,7 +266,7 @@ def dual_at(D: Divergence) -> Formula:
         return lambda u, xp: parts[1] * part(u, xp)
     if make is added or make is symmetrized:
         first = parts[0]
-        c, second = (1.0, parts[1]) if make is added else (0.5, first.adjoint)
+        c, second = (1.0, parts[1]) if make is added else (0.5, exchanged(first))
         one, other = dual_at(first), dual_at(second)
         return lambda u, xp: c * (one(u, xp) + other(u, xp))
     if make is adjoint:
@@ -242,7 +277,7 @@ def dual_at(D: Divergence) -> Formula:
         inner = dual_at(base)
         return lambda u, xp: pi * inner(u / ((1 - pi) * u + pi), xp)
     if D.adjoint_of != "derived" and (make is None or isinstance(make, Family)):
-        other = D.adjoint.formulas.derivative
+        other = exchanged(D).formulas.derivative
         return lambda u, xp: -other(1 / u, xp)
     if make is not None and not isinstance(make, Family):  # its conjugate is computed from this
         return derive.dual_of(f.generator, f.derivative, D.slope)
@@ -257,6 +292,7 @@ def dual_at(D: Divergence) -> Formula:
 
 
 def _derived(
+    D: Record,
     generator: Formula,
     derivative: Formula,
     integrand: Any,
@@ -264,17 +300,19 @@ def _derived(
     *,
     cone: Any,
     **words: Any,
-) -> Divergence:
-    """Return the record of a generator whose dual side is computed."""
-    return Divergence(
+) -> Record:
+    """Return the record of a generator that is made from that of D and whose dual is computed."""
+    return replace(
+        D,
         formulas=replace(derive.formulas(generator, derivative, integrand, limits), cone=cone),
         conjugate_formula=None,
+        parameters={},
         **vars(limits),
         **words,
     )
 
 
-def _along_log_ratio(D: Divergence) -> Divergence:
+def _along_log_ratio(D: Record) -> Record:
     """Return D with activation f′(e^v): no equation to solve, no digits lost near a finite slope.
 
     The critic's output is then the logarithm of the ratio p/q. Where f has kinks or straight
@@ -306,11 +344,11 @@ def _is_smooth(derivative: Formula) -> bool:
     return bool(rise[k] < 0.75 * coarse[k // 2])
 
 
-def _with(D: Divergence, **formulas: Any) -> Divergence:
+def _with(D: Record, **formulas: Any) -> Record:
     return replace(D, formulas=replace(D.formulas, **formulas))
 
 
-def _positive(D: Divergence, c: Any) -> float:
+def _positive(D: Record, c: Any) -> float:
     if isinstance(c, bool) or not isinstance(c, (int, float, np.integer, np.floating)):
         raise TypeError(f"{D} can be multiplied and divided by a number only, got {c!r}")
     factor: float = _check.as_float(c)

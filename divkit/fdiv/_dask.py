@@ -14,17 +14,15 @@ import numpy as np
 
 from divkit import _check
 from divkit._check import Array
-from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._double_double import exact_sum, quotient
-from divkit.fdiv._evaluate import critic, integral
+from divkit.fdiv._integral import critic, integral
 from divkit.fdiv._normalize import Pair, atoms_last, equal_masses, mass_tolerance
+from divkit.fdiv._record import Record
 
 LEAST, MOST = 1e-100, 1e100  # masses of which products neither overflow nor underflow
 
 
-def evaluate(
-    D: Divergence, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool
-) -> Array:
+def evaluate(D: Record, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool) -> Array:
     """Return D(P‖Q) as a Dask array; see `Divergence.__call__`."""
 
     def partial(both: Pair) -> Array:
@@ -36,7 +34,7 @@ def evaluate(
     return xp.expand_dims(value, axis=position) if keepdims else value
 
 
-def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
+def witness(D: Record, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
     """Return T = f′(p/q) at every atom as a Dask array; see `Divergence.witness`."""
 
     def of_block(both: Pair) -> Array:

@@ -15,6 +15,7 @@ from divkit._check import Array
 from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._log_integrand import log_of_unit
 from divkit.fdiv._quadrature import Estimate, integrate
+from divkit.fdiv._record import if_only_p, if_only_q
 from divkit.fdiv.catalogue.kl import kl
 
 Vector = NDArray[np.float64]
@@ -170,8 +171,8 @@ def _integrand(D: Divergence, lp: Vector, lq: Vector) -> Vector:
         # In this order, as the density underflows in tails where h is large.
         value = np.where(both, np.exp(top + log_of_unit(D, ratio)), 0.0)
     for alone, limit in (
-        ((lp == -INF) & (lq > -INF), D.at_zero - D.at_one + D.derivative_at_one),
-        ((lp > -INF) & (lq == -INF), D.slope - D.derivative_at_one),
+        ((lp == -INF) & (lq > -INF), if_only_q(D)),
+        ((lp > -INF) & (lq == -INF), if_only_p(D)),
     ):
         if alone.any():
             if limit == INF:

@@ -1,35 +1,56 @@
 """The few functions that several formulas of the catalogue share, free of cancellation.
 
-Like every formula they are written against an array namespace `xp`.
+Like every formula they are written against an array namespace `xp`, which may bring kernels of its
+own for some (`own`). Those of the integrands branch where they are given plain numbers; compiled
+loops have their own versions, in `divkit.fdiv._simd`.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from divkit._check import Array
+from divkit.fdiv import _numbers
 
 LOG2 = 0.6931471805599453
+F = TypeVar("F", bound=Callable[..., Any])
 
 
+def own(function: F) -> F:
+    """Let a namespace bring its own version of a function, as an attribute of ``xp.KERNELS``."""
+
+    @functools.wraps(function)
+    def chosen(*args: Any) -> Any:
+        kernels = getattr(args[-1], "KERNELS", None)
+        return function(*args) if kernels is None else getattr(kernels, function.__name__)(*args)
+
+    return chosen  # type: ignore[return-value]
+
+
+@own
 def softplus(x: Array, xp: Any) -> Array:
     """Return log(1 + eˣ); the exponential never overflows."""
     # Not by abs(x): automatic differentiation would have its slope 0 at 0.
     return xp.where(x > 0, x, 0.0) + xp.log1p(xp.exp(xp.where(x > 0, -x, x)))
 
 
+@own
 def log_softplus(x: Array, xp: Any) -> Array:
     """Return log log(1 + eˣ), also where log(1 + eˣ) itself underflows."""
     far = x < -40  # log(1 + eˣ) is eˣ to rounding
     return xp.where(far, x, xp.log(softplus(xp.where(far, 0.0, x), xp)))
 
 
+@own
 def sigmoid(x: Array, xp: Any) -> Array:
     """Return 1/(1 + e⁻ˣ)."""
     return xp.exp(-softplus(-x, xp))
 
 
+@own
 def raised(x: Array, least: float, xp: Any) -> Array:
     """Return max(x, least), of derivative 0 up to `least`."""
     return xp.where(x > least, x, least)
@@ -38,6 +59,8 @@ def raised(x: Array, least: float, xp: Any) -> Array:
 def half_log_ratio(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     """Return A = ½ log(p/q) = atanh((p−q)/(p+q)), from the exact difference where p ≈ q."""
     d = difference / (p + q)
+    if xp is _numbers:
+        return math.atanh(d) if -0.5 < d < 0.5 else math.log(math.sqrt(p) / math.sqrt(q))
     near = xp.abs(d) < 0.5
     # √p/√q, since p/q itself overflows or underflows at ratios that double precision can hold.
     far = xp.log(xp.sqrt(p) / xp.sqrt(q))
@@ -49,6 +72,8 @@ def kl_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
 
     With d = (p−q)/(p+q) and A = atanh d it is (p+q)(d·A + (A−d)), and A−d = d³/3 + d⁵/5 + ….
     """
+    if xp is _numbers:
+        return _kl_of_numbers(p, q, difference)
     d = difference / (p + q)
     A = half_log_ratio(p, q, difference, xp)
     z = d * d
@@ -59,8 +84,24 @@ def kl_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     return xp.where(xp.abs(d) < 0.5, (p + q) * (d * A + remainder), 2 * p * A - difference)
 
 
+def _kl_of_numbers(p: float, q: float, difference: float) -> float:
+    total = p + q
+    d = difference / total
+    if -0.1 < d < 0.1:
+        z = d * d
+        s = 1 / 9 + z * (1 / 11 + z * (1 / 13 + z * (1 / 15 + z / 17)))
+        tail = d * z * (1 / 3 + z * (1 / 5 + z * (1 / 7 + z * s)))
+        return total * (d * (d + tail) + tail)
+    if -0.5 < d < 0.5:
+        A = math.atanh(d)
+        return total * (d * A + (A - d))
+    return 2 * p * math.log(math.sqrt(p) / math.sqrt(q)) - difference
+
+
 def js_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     """Return ½ [p log(p/m) + q log(q/m)] ≥ 0 with m = (p+q)/2."""
+    if xp is _numbers:
+        return _js_of_numbers(p, q, difference)
     d = difference / (p + q)
     A = half_log_ratio(p, q, difference, xp)
     close = xp.abs(d) < 0.5
@@ -71,6 +112,16 @@ def js_term(p: Array, q: Array, difference: Array, xp: Any) -> Array:
     larger = xp.where(difference < 0, q, p)
     far = 0.5 * (p + q) * (LOG2 - xp.log1p(smaller / larger)) - smaller * xp.abs(A)
     return xp.where(close, near, far)
+
+
+def _js_of_numbers(p: float, q: float, difference: float) -> float:
+    total = p + q
+    d = difference / total
+    if -0.5 < d < 0.5:
+        return 0.25 * total * (2 * d * math.atanh(d) + math.log1p(-d * d))
+    smaller, larger = (p, q) if difference < 0 else (q, p)
+    log_ratio = math.log(math.sqrt(larger) / math.sqrt(smaller))
+    return 0.5 * total * (LOG2 - math.log1p(smaller / larger)) - smaller * log_ratio
 
 
 def weighted_js_term(
@@ -138,6 +189,7 @@ def power_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: An
     return xp.where(close, near, far) / a
 
 
+@own
 def log_wright_omega(x: Array, xp: Any) -> Array:
     """Return y with y + e^y = x, so that e^y = ω(x) = W(eˣ) without the overflow of eˣ."""
     # There e^y is below a rounding error of y. No derivative passes through the iteration, whose

@@ -13,13 +13,12 @@ import numpy as np
 from divkit import _check
 from divkit._check import Array
 from divkit.fdiv import _scalar
-from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._integral import critic, integral
 from divkit.fdiv._normalize import Pair, pair
+from divkit.fdiv._record import Record
 
 
-def evaluate(
-    D: Divergence, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool
-) -> Array:
+def evaluate(D: Record, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool) -> Array:
     """Return D(P‖Q); see `Divergence.__call__`."""
     value = _small(D, p, q, axis)
     if value is None:
@@ -46,7 +45,7 @@ def evaluate(
     return _finished(value, both, keepdims)
 
 
-def _is_near_maximum(D: Divergence, value: Array) -> bool:
+def _is_near_maximum(D: Record, value: Array) -> bool:
     """Return whether a value is little of f(1) of a D whose maximum is 0, as that of `gan` is."""
     if not (D.at_one < 0 and D.at_zero == 0 == D.slope and D.is_symmetric):
         return False
@@ -54,7 +53,7 @@ def _is_near_maximum(D: Divergence, value: Array) -> bool:
     return bool(near.any() if near.ndim else near)
 
 
-def _below_maximum(D: Divergence, both: Pair) -> Array:
+def _below_maximum(D: Record, both: Pair) -> Array:
     """Return Σ q f(p/q) itself, of a symmetric f with f(0⁺) = 0: the atoms that both have."""
     larger, smaller = np.maximum(both.p, both.q), np.minimum(both.p, both.q)
     shared = smaller > 0
@@ -71,7 +70,7 @@ def _without(both: Pair, where: Array) -> Pair:
     return replace(both, p=p, q=q, q_own=q_own, difference=difference, full=False)
 
 
-def _without_underflow(D: Divergence, both: Pair, common: Array) -> Array:
+def _without_underflow(D: Record, both: Pair, common: Array) -> Array:
     """Return Σ h of so small differences that halves of them are lost, from larger masses."""
     large = 2.0**512
     larger = replace(
@@ -84,7 +83,7 @@ def _without_underflow(D: Divergence, both: Pair, common: Array) -> Array:
     return np.where(common < _scalar.SMALLEST, integral(D, larger)[0] / large, common)
 
 
-def _without_overflow(D: Divergence, both: Pair) -> Array:
+def _without_overflow(D: Record, both: Pair) -> Array:
     """Return Σ h, with the terms of which f(p/q) overflows from their logarithms."""
     from divkit.fdiv._log_integrand import log_of_unit
 
@@ -98,7 +97,7 @@ def _without_overflow(D: Divergence, both: Pair) -> Array:
     return h.sum(axis=-1) + integral(D, alone)[0]
 
 
-def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
+def witness(D: Record, p: Array, q: Array, *, axis: int, normalize: bool) -> Array:
     """Return T = f′(p/q) at every atom; see `Divergence.witness`."""
     if _check.is_blocked(p) or _check.is_blocked(q):
         from divkit.fdiv import _dask
@@ -108,30 +107,8 @@ def witness(D: Divergence, p: Array, q: Array, *, axis: int, normalize: bool) ->
     return both.xp.moveaxis(critic(D, both), -1, both.axis)
 
 
-def critic(D: Divergence, both: Pair) -> Array:
-    """Return f′(p/q) with the atoms on the last axis."""
-    xp, p, q = both.xp, both.p, both.q
-    with _check.quiet(xp):
-        inside = (p > 0) & (q > 0)
-        # A ratio too large or small for a double is still not 0 or ∞: there the critic would be
-        # infinite at an atom where it must not be.
-        limits = xp.finfo(p.dtype)
-        u = xp.where(inside, p, 1.0) / xp.where(inside, q, 1.0)
-        if both.tiny is not None:
-            u[both.tiny.where] = both.tiny.ratio
-        u = xp.clip(u, float(limits.smallest_normal), float(limits.max))
-        u = xp.where((p == 0) & (q > 0), 0.0, u)
-        u = xp.where((p > 0) & (q == 0), math.inf, u)
-        T = xp.astype(D.derivative(u), both.dtype)
-        if D.slope < math.inf:
-            # Nor may rounding carry it to the end of the domain of f*, or past it.
-            end = D.conjugate_domain.largest(single=both.dtype == xp.float32)
-            T = xp.where((q > 0) & (end < T), end, T)
-    return T
-
-
 def bound(
-    D: Divergence, p: Array, q: Array, T: Array, *, axis: int, keepdims: bool, normalize: bool
+    D: Record, p: Array, q: Array, T: Array, *, axis: int, keepdims: bool, normalize: bool
 ) -> Array:
     """Return E_P T − E_Q f*(T); see `Divergence.bound`."""
     xp = _check.namespace(p, q, T)
@@ -170,10 +147,10 @@ _SMALL = 64
 # A divergence is compiled, which takes about a second, when the arrays have spent as much on it:
 # on so many atoms, a call counting as some more for its overhead.
 _COMPILE_AFTER, _PER_CALL = 1 << 22, 1 << 11
-_spent: WeakKeyDictionary[Divergence, int] = WeakKeyDictionary()
+_spent: WeakKeyDictionary[Record, int] = WeakKeyDictionary()
 
 
-def _small(D: Divergence, p: Array, q: Array, axis: int) -> Array | None:
+def _small(D: Record, p: Array, q: Array, axis: int) -> Array | None:
     """Return D(P‖Q) by a loop over plain numbers; None where that does not serve."""
     if type(p) is np.ndarray and type(q) is np.ndarray:
         if not (p.ndim == q.ndim == 1 and p.dtype == q.dtype == np.float64 and p.size <= _SMALL):
@@ -187,7 +164,7 @@ def _small(D: Divergence, p: Array, q: Array, axis: int) -> Array | None:
     return None if found is None else np.float64(D.at_one + found[0] / found[1])
 
 
-def _large(D: Divergence, p: Array, q: Array, axis: int, normalize: bool) -> Array | None:
+def _large(D: Record, p: Array, q: Array, axis: int, normalize: bool) -> Array | None:
     """Return D(P‖Q) by the compiled loop; None where that does not serve."""
     if not (
         type(p) is type(q) is np.ndarray
@@ -224,46 +201,6 @@ def _loops() -> Any:
         from divkit.fdiv import _fused
 
     return _fused
-
-
-def integral(D: Divergence, both: Pair) -> tuple[Array, Array]:
-    """Return Σ h over the atoms, and apart from it what is infinite, with their derivatives.
-
-    Where p, q > 0 the derivatives are those of the integrand. Where one is 0, h is linear to
-    first order, by the limits of the record: D has the derivative f′(0⁺) in p and f(0⁺) in q
-    where p = 0, and f′(∞) in p and −f*(f′(∞)) in q where q = 0, less those of the affine part.
-    An infinite one is kept out of the sum, which mass divides: it belongs to its atom alone.
-    Where both are 0 there is no atom: the derivatives are those at p = q.
-    """
-    xp, p, q, difference = both.xp, both.p, both.q, both.difference
-    if both.full:
-        return xp.sum(D.formulas.integrand(p, q, difference, xp), axis=-1), 0.0
-    inside = (p > 0) & (q > 0)
-    h = D.formulas.integrand(
-        xp.where(inside, p, 1.0), xp.where(inside, q, 1.0), xp.where(inside, difference, 0.0), xp
-    )
-    common, infinite = xp.sum(xp.where(inside, h, 0.0), axis=-1), 0.0
-    no_p, no_q = (p == 0) & (q > 0), (p > 0) & (q == 0)
-    in_p, in_q = -D.derivative_at_one, D.derivative_at_one - D.at_one
-    for where, x, own, limit in (
-        (no_p, p, p, in_p + D.derivative_at_zero),
-        (no_p, q, both.q_own, in_q + D.at_zero),
-        (no_q, p, p, in_p + D.slope),
-        (no_q, q, both.q_own, in_q - D.conjugate_at_slope),
-    ):
-        if -math.inf < limit < math.inf:
-            common = common + limit * xp.sum(xp.where(where, x, 0.0), axis=-1)
-        else:
-            infinite = infinite + _infinite(where, own, limit, xp)
-    return common, infinite
-
-
-def _infinite(where: Array, x: Array, limit: float, xp: Any) -> Array:
-    """Return Σ ±∞ · x with 0 · ∞ = 0, in the value and in its derivative."""
-    # A product that overflows unless a factor is 0, the one from backpropagation included.
-    large = (2.0**100 if _check.float_bits(x) == 32 else 2.0**1000) * xp.astype(where, x.dtype)
-    total = xp.sum(x * large * large * large, axis=-1)
-    return total if limit > 0 else -total
 
 
 def _finished(value: Array, both: Pair, keepdims: bool) -> Array:

@@ -6,26 +6,29 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from divkit import _check
-from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._record import Record
+
+R = TypeVar("R", bound=Record)
 
 
-class Family:
+class Family(Generic[R]):
     """A family of divergences: called with its parameters, it returns a record.
 
     Equal parameters give the same record. Without parameters the defaults of the declaration
     hold, and that member stands for the family in the catalogue.
     """
 
-    def __init__(self, declare: Callable[..., Divergence]) -> None:
+    def __init__(self, declare: Callable[..., R]) -> None:
         functools.update_wrapper(self, declare)
         self._signature = inspect.signature(declare)
         self._members = functools.lru_cache(maxsize=256)(
             lambda *values: replace(declare(*values), recipe=(self, values))
         )
 
-    def __call__(self, *args: float, **kwargs: float) -> Divergence:
+    def __call__(self, *args: float, **kwargs: float) -> R:
         """Return the member with these parameters."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _threads
-from divkit.fdiv import _loops, _simd
-from divkit.fdiv._divergence import Divergence
+from divkit.fdiv import _inline, _loops
 from divkit.fdiv._loops import DIFFERENCE, INTEGRAND, P_ALONE, P_MASS, Q_ALONE, Q_MASS, REFUSED
-from divkit.fdiv._rebind import rebind
+from divkit.fdiv._record import Record, if_only_p, if_only_q
 
 Array = NDArray[Any]
 
@@ -26,13 +25,13 @@ ROWS = 1 << 15  # rows in one go: what is known of each stays in the cache
 
 
 def integral(
-    D: Divergence, p: Array, q: Array, *, equal: bool = True
+    D: Record, p: Array, q: Array, *, equal: bool = True
 ) -> tuple[Array, Array, Array] | None:
     """Return ∫h of p and q·(mass p/mass q), mass p and mass q; None if this is not for the loop.
 
     Parameters
     ----------
-    D : Divergence
+    D : Record
         Whose integrand is summed.
     p, q : array, shape (rows, n), float32 or float64, C order
         Measures of positive mass.
@@ -67,7 +66,7 @@ def integral(
 
 
 def _integral(
-    D: Divergence, kernel: Any, p: Array, q: Array, known: bool, scaled: bool
+    D: Record, kernel: Any, p: Array, q: Array, known: bool, scaled: bool
 ) -> tuple[Array, Array, Array] | None:
     """Return the integral and the masses; if the masses are to be `known`, they come first."""
     scale, nought = np.ones(len(p)), np.zeros(len(p))
@@ -112,12 +111,9 @@ def _are_ordinary(p_mass: Array, q_mass: Array) -> bool:
     return bool((np.minimum(p_mass, q_mass) > 1e-100).all() and (p_mass + q_mass < 1e100).all())
 
 
-def _excess(D: Divergence, sums: Array) -> Array:
+def _excess(D: Record, sums: Array) -> Array:
     excess: Array = sums[INTEGRAND]
-    for row, limit in (
-        (Q_ALONE, D.at_zero - D.at_one + D.derivative_at_one),
-        (P_ALONE, D.slope - D.derivative_at_one),
-    ):
+    for row, limit in ((Q_ALONE, if_only_q(D)), (P_ALONE, if_only_p(D))):
         alone = sums[row] > 0
         if alone.any():
             excess[alone] += limit * sums[row, alone]
@@ -147,20 +143,20 @@ def _run(kernel: Any, shape: tuple[int, ...]) -> Array:
 
 
 @functools.lru_cache(maxsize=512)
-def _compiled(D: Divergence, make: Any, scaled: bool) -> Any:
+def _compiled(D: Record, make: Any, scaled: bool) -> Any:
     """Return the pass, with or without a scale; None if the integrand is beyond the compiler."""
     kernel = _pass(D, make)
     return kernel if _compiles(kernel, _loops.example(scaled)) else None
 
 
 @functools.lru_cache(maxsize=512)
-def _pass(D: Divergence, make: Any) -> Any:
-    return make(rebind(D.formulas.integrand, _simd, _simd.inlined))
+def _pass(D: Record, make: Any) -> Any:
+    return make(_inline.compilable(D.formulas.integrand))
 
 
-def compile_or_none(D: Divergence, loop: Any) -> Any:
+def compile_or_none(D: Record, loop: Any) -> Any:
     """Return the loop made from the integrand of `D`, compiled; None if that cannot be."""
-    kernel, example = loop(rebind(D.formulas.integrand, _simd, _simd.inlined))
+    kernel, example = loop(_inline.compilable(D.formulas.integrand))
     return kernel if _compiles(kernel, example) else None
 
 
@@ -173,7 +169,7 @@ def _compiles(kernel: Any, example: tuple[Any, ...]) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _curvature(D: Divergence) -> float:
+def _curvature(D: Record) -> float:
     """Return f″(1), infinite where f has a kink there."""
     steps = np.array([2.0**-30, 2.0**-31])
     ones = np.ones(2)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._record import Record
 
 Vector = NDArray[np.float64]
 INF = math.inf
 
 
-def log_of_unit(D: Divergence, ratio: Vector) -> Vector:
+def log_of_unit(D: Record, ratio: Vector) -> Vector:
     """Return log h with the larger of p and q 1, given log(p/q): h is homogeneous of degree 1."""
     log_h: Vector = np.log(_unit_integrand(D, ratio))
     for far in (tail(D, 1.0), tail(D, -1.0)):
@@ -23,7 +23,7 @@ def log_of_unit(D: Divergence, ratio: Vector) -> Vector:
     return log_h
 
 
-def _unit_integrand(D: Divergence, ratio: Vector) -> Vector:
+def _unit_integrand(D: Record, ratio: Vector) -> Vector:
     smaller = np.exp(-np.abs(ratio))
     p, q = np.where(ratio > 0, 1.0, smaller), np.where(ratio > 0, smaller, 1.0)
     difference = -np.sign(ratio) * np.expm1(-np.abs(ratio))
@@ -50,7 +50,7 @@ class Tail:
 
 
 @functools.lru_cache(maxsize=256)
-def tail(D: Divergence, sign: float) -> Tail:
+def tail(D: Record, sign: float) -> Tail:
     """Return how h goes on where p/q is large, or with `sign` −1 where it is small."""
     for start in (600.0, 300.0, 150.0, 75.0, 37.5):
         places = start * np.array([0.5, 0.75, 1.0])

@@ -13,6 +13,7 @@ from divkit._compile import compiled
 from divkit.fdiv import _fused, _products, _simd
 from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._products import MIXTURE, SMALLEST_SHARE, dot, mixture
+from divkit.fdiv._record import if_only_p, if_only_q
 
 Matrix = NDArray[np.float64]
 Rows = tuple[Matrix, Matrix, Matrix, NDArray[np.bool_]]
@@ -35,11 +36,7 @@ def evaluate(D: Divergence, rows: Rows, columns: Rows, half: bool) -> Matrix | N
         return None
     p, q = rows[0] / rows[1][:, None], columns[0] / columns[1][:, None]
     out = np.empty((len(p), len(q)))
-    limits = (
-        D.at_one,
-        D.at_zero - D.at_one + D.derivative_at_one,
-        D.slope - D.derivative_at_one,
-    )
+    limits = D.at_one, if_only_q(D), if_only_p(D)
     cheap = _products.form(D, p, q)
     threads = _threads.worth(len(p) * q.size, _fused.PER_THREAD)
 

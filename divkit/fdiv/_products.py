@@ -1,6 +1,6 @@
 """Forms of some divergences that are cheap over all pairs: a term per row and one sum per pair.
 
-With both rows normalised and r any positive reference,
+With both rows normalized and r any positive reference,
 KL = Σ p log(p/r) − Σ p log(q/r), χ² = Σ p²/q − 1, H² = 2 − 2 Σ √p √q, and
 JS = ½ Σ p log(p/r) + ½ Σ q log(q/r) − Σ m log(m/r), m = (p+q)/2.
 They cancel as p → q, so each sum comes with the size of its terms, and a pair for which the
@@ -10,19 +10,13 @@ logarithms small.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit.fdiv import _simd
-from divkit.fdiv._divergence import Divergence
-from divkit.fdiv.catalogue.jensen_shannon import jensen_shannon
-from divkit.fdiv.catalogue.kl import kl
-from divkit.fdiv.catalogue.neyman import neyman
-from divkit.fdiv.catalogue.pearson import pearson
-from divkit.fdiv.catalogue.reverse_kl import reverse_kl
-from divkit.fdiv.catalogue.squared_hellinger import squared_hellinger
+from divkit.fdiv._record import Record
 
 Matrix = NDArray[np.float64]
 
@@ -46,49 +40,48 @@ class Form(NamedTuple):
     reference: Matrix  # 1/r
 
 
-def form(D: Divergence, p: Matrix, q: Matrix) -> Form | None:
-    """Return the cheap form of `D` for normalised rows p and q; None where there is none."""
+class Rows(NamedTuple):
+    """Normalized rows p and q, from which records make their forms; r is between them."""
+
+    p: Matrix
+    q: Matrix
+    r: Matrix
+
+    def dot(self, left: Matrix, right: Matrix, row: Any = 0.0, column: Any = 0.0) -> Form:
+        """Return row_i + column_j + Σ_k left_ik right_jk.
+
+        `row` and `column` are numbers or what `information` returns.
+        """
+        of_row, of_column = _term(len(self.p), row), _term(len(self.q), column)
+        return Form(DOT, left, right, *of_row, *of_column, self.r)
+
+    def mixture(self) -> Form:
+        """Return ½ Σ p log(p/r) + ½ Σ q log(q/r) − Σ m log(m/r), m = (p+q)/2."""
+        half_p, half_q = self.p / 2, self.q / 2
+        of_row, of_column = self.information(self.p, 0.5), self.information(self.q, 0.5)
+        return Form(MIXTURE, half_p, half_q, *of_row, *of_column, 1 / self.r)
+
+    def information(self, x: Matrix, share: float = 1.0) -> tuple[Matrix, Matrix]:
+        """Return share · Σ x log(x/r) of every row, and the sums of the sizes of the terms."""
+        terms = share * x * np.log(np.where(x > 0, x / self.r, 1.0))
+        return terms.sum(axis=1), np.abs(terms).sum(axis=1)
+
+
+def form(D: Record, p: Matrix, q: Matrix) -> Form | None:
+    """Return the cheap form of `D` for normalized rows p and q; None where there is none."""
+    make = D.formulas.product_form
+    if make is None:
+        return None
     mean = 0.5 * (p.mean(axis=0) + q.mean(axis=0))
-    r = np.where(mean > 0, mean, 1.0)
     with np.errstate(all="ignore"):
-        if D.formulas == kl.formulas:
-            return _kullback_leibler(p, q, r)
-        if D.formulas == reverse_kl.formulas:
-            swapped = _kullback_leibler(q, p, r)
-            return swapped._replace(
-                left=swapped.right,
-                right=swapped.left,
-                row=swapped.column,
-                row_size=swapped.column_size,
-                column=swapped.row,
-                column_size=swapped.row_size,
-            )
-        n, m = len(p), len(q)
-        if D.formulas == pearson.formulas:
-            return Form(DOT, p * p, 1 / q, *_constant(n, -1.0), *_constant(m, 0.0), r)
-        if D.formulas == neyman.formulas:
-            return Form(DOT, 1 / p, q * q, *_constant(n, -1.0), *_constant(m, 0.0), r)
-        if D.formulas == squared_hellinger.formulas:
-            left, right = -2 * np.sqrt(p), np.sqrt(q)
-            return Form(DOT, left, right, *_constant(n, 2.0), *_constant(m, 0.0), r)
-        if D.formulas == jensen_shannon.formulas:
-            return Form(
-                MIXTURE, p / 2, q / 2, *_information(p / 2, p, r), *_information(q / 2, q, r), 1 / r
-            )
-    return None
+        found: Form = make(Rows(p, q, np.where(mean > 0, mean, 1.0)))
+    return found
 
 
-def _kullback_leibler(p: Matrix, q: Matrix, r: Matrix) -> Form:
-    return Form(DOT, p, -np.log(q / r), *_information(p, p, r), *_constant(len(q), 0.0), r)
-
-
-def _information(weight: Matrix, p: Matrix, r: Matrix) -> tuple[Matrix, Matrix]:
-    terms = weight * np.log(np.where(p > 0, p / r, 1.0))
-    return terms.sum(axis=1), np.abs(terms).sum(axis=1)
-
-
-def _constant(n: int, value: float) -> tuple[Matrix, Matrix]:
-    return np.full(n, value), np.full(n, abs(value))
+def _term(n: int, given: Any) -> tuple[Matrix, Matrix]:
+    if isinstance(given, tuple):
+        return given
+    return np.full(n, given), np.full(n, abs(given))
 
 
 @_simd.summing

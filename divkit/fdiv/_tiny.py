@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._double_double import difference_of_scaled, exact_sum, quotient
+from divkit.fdiv._record import Record
 
 Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -54,7 +54,7 @@ class Tiny:
     log_larger: Vector
     mass: Vector
 
-    def value(self, D: Divergence) -> Vector:
+    def value(self, D: Record) -> Vector:
         """Return Σ h over these atoms of the normalised measures."""
         h = D.formulas.integrand(self.p, self.q, self.difference, np)
         part = np.ldexp(h / self.mass, self.exponent)
@@ -66,7 +66,7 @@ class Tiny:
         total: Vector = terms.sum(axis=-1)
         return total
 
-    def _by_logarithms(self, D: Divergence, lost: NDArray[np.bool_]) -> Vector:
+    def _by_logarithms(self, D: Record, lost: NDArray[np.bool_]) -> Vector:
         from divkit.fdiv._log_integrand import log_of_unit
 
         log_h = log_of_unit(D, self.log_ratio[lost]) + self.log_larger[lost]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
+import array_api_compat.torch
 import torch
 from torch import Tensor, nn
 
@@ -40,7 +43,7 @@ def log_wright_omega(x: Tensor, xp: Any) -> Tensor:
     far = (x < -_FAR) | (x == torch.inf)
     near = torch.where(far, 0.0, x)
     with torch.no_grad():
-        y = _elementary.log_wright_omega(near, xp)
+        y = _elementary.log_wright_omega(near, array_api_compat.torch)
     # From the root itself each step of Newton's iteration adds no more than a rounding to y, and
     # doubles the number of derivatives that are right: the first comes with one step, the second
     # with two.
@@ -48,3 +51,13 @@ def log_wright_omega(x: Tensor, xp: Any) -> Tensor:
         exp_y = torch.exp(y)
         y = y + (near - y - exp_y) / (1 + exp_y)
     return torch.where(far, x, y)
+
+
+# torch, and the functions above for those that formulas share.
+namespace = ModuleType("divkit.gan._fused.namespace", __doc__)
+vars(namespace).update(
+    (name, value)
+    for name, value in vars(array_api_compat.torch).items()
+    if not name.startswith("__")
+)
+vars(namespace)["KERNELS"] = sys.modules[__name__]

@@ -7,17 +7,15 @@ computed in double where a formula needs it, which is found out by trying.
 
 from __future__ import annotations
 
-import builtins
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_compat.torch as xp
+import array_api_compat.torch
 import torch
 from torch import Tensor
 
 from divkit.fdiv import Divergence, Family
-from divkit.fdiv._divergence import Formula
-from divkit.fdiv._rebind import rebind
+from divkit.fdiv._formulas import Formula
 from divkit.gan import _fused
 
 # How large outputs are at which single precision must do.
@@ -34,23 +32,28 @@ class Terms:
     ----------
     activation, penalty : (v, xp) -> tensor
         As in `divkit.fdiv.Formulas`.
+    xp : namespace
+        That they are given.
     wide : bool
         Whether they are computed in double precision.
     """
 
     activation: Formula
     penalty: Formula
+    xp: Any
     wide: bool
 
     @staticmethod
     def of(D: Divergence) -> Terms:
         """Return the terms of D."""
-        formulas = [D.formulas.activation, D.formulas.penalty]
-        if D.recipe is None or isinstance(D.recipe[0], Family):  # they call the shared functions
-            formulas = [rebind(formula, _fused, _with_builtins) for formula in formulas]
-        activation, penalty = formulas
-        wide = not all(map(_single_will_do, formulas)) or _overflow_together(*formulas)
-        return Terms(activation, penalty, wide)
+        formulas = D.formulas.activation, D.formulas.penalty
+        # Those of the catalogue call the shared functions; others may ask what they are given.
+        ours = D.recipe is None or isinstance(D.recipe[0], Family)
+        xp = _fused.namespace if ours else array_api_compat.torch
+        wide = not all(_single_will_do(f, xp) for f in formulas) or _overflow_together(
+            *formulas, xp
+        )
+        return Terms(*formulas, xp, wide)
 
     def gain(self, v: Tensor) -> Tensor:
         """Return the mean of g(v), in the precision of `wide`."""
@@ -61,23 +64,19 @@ class Terms:
         return self._mean(self.penalty, v)
 
     def _mean(self, formula: Formula, v: Tensor) -> Tensor:
-        mean: Tensor = formula(v.double() if self.wide else v, xp).mean()
+        mean: Tensor = formula(v.double() if self.wide else v, self.xp).mean()
         return mean
 
 
-def _with_builtins(copy: Any) -> Any:
-    # Where torch.compile looks for them.
-    copy.__globals__["__builtins__"] = vars(builtins)
-    return copy
-
-
-def _single_will_do(formula: Formula) -> bool:
+def _single_will_do(formula: Formula, xp: Any) -> bool:
     """Return whether values and derivatives in single precision are those in double, rounded."""
-    exact, found = (_with_derivative(formula, dtype) for dtype in (torch.float64, torch.float32))
+    exact, found = (
+        _with_derivative(formula, dtype, xp) for dtype in (torch.float64, torch.float32)
+    )
     return all(map(_agree, found, exact))
 
 
-def _overflow_together(activation: Formula, penalty: Formula) -> bool:
+def _overflow_together(activation: Formula, penalty: Formula, xp: Any) -> bool:
     """Return whether both terms are infinite in single precision where one grows faster."""
     v = torch.tensor([-_LARGEST, _LARGEST], dtype=torch.float32, device="cpu")
     gain, loss = activation(v, xp), penalty(v, xp)
@@ -86,7 +85,7 @@ def _overflow_together(activation: Formula, penalty: Formula) -> bool:
     return bool((undecided & ~(wide[0].isinf() & (wide[0] == wide[1]))).any())
 
 
-def _with_derivative(formula: Formula, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _with_derivative(formula: Formula, dtype: torch.dtype, xp: Any) -> tuple[Tensor, Tensor]:
     with torch.inference_mode(False), torch.enable_grad():
         v = torch.linspace(-_LARGE, _LARGE, 401, dtype=dtype, device="cpu")
         value = formula(v.requires_grad_(), xp)

@@ -366,3 +366,12 @@ def test_a_name_is_not_an_identity():
         "alpha(2)",
         "alpha(3)",
     ]
+
+
+def test_no_infinite_value_ends_the_search_of_an_interpolation():
+    """The first plan leaves an atom of Q empty, which costs infinitely much; others do not."""
+    M = [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
+    found = bounds.interpolated(fdiv.reverse_kl, [0.0, 0.0, 1.0], [0.0, 1.0, 0.0], M, 100.0)
+    # Least −log s + 100 s, at s = 1/100.
+    assert found.value == pytest.approx(math.log(100) + 1, rel=1e-7)
+    assert found.gap <= 1e-7 * found.value

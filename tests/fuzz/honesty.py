@@ -38,7 +38,9 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
     else:
         off = abs(Fraction(value) - found.cost)
         # The value is that of a flow, whose paths are split off the mass of a node.
-        split = problem.mass * problem.largest / 2**52 if t.method in ("graph", "grid") else 0
+        split = (
+            problem.mass * problem.largest / 2**52 if t.method in ("graph", "grid", "tree") else 0
+        )
         _require(
             # Masses are measured in units of the whole.
             off

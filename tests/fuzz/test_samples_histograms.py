@@ -54,7 +54,9 @@ def test_rules(fuzz):
         # A rule may want more bins than there is memory, which is said.
         if isinstance(h, manners.Refused):
             largest = max(np.abs(x).max(), np.abs(y).max())
-            wrong = isinstance(rule, int) and not 0 < rule <= 10**6
+            # A number is that of the bins of each column.
+            columns = 1 if x.ndim == 1 else x.shape[1]
+            wrong = isinstance(rule, int) and not (0 < rule <= 10**6 and rule**columns <= 10**7)
             wrong |= rule == "fd" and wanted(np.concatenate([x, y])) > 10**6
             assert largest > 1e3 or wrong, f"refuses: {h.error}"
         else:

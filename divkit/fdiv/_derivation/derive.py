@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from divkit._check import Array
-from divkit.fdiv._divergence import Formula, Formulas
 from divkit.fdiv._elementary import softplus
+from divkit.fdiv._formulas import Formula, Formulas
 
 INF = math.inf
 # The ratios that are searched: all that a critic at its best stands for.

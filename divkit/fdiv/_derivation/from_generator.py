@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from divkit._check import Array
 from divkit.fdiv._derivation import derive, jets, symbolic
 from divkit.fdiv._derivation.near_one import integrand_of
-from divkit.fdiv._divergence import Divergence, Formula
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._formulas import Formula
 
 Vector = NDArray[np.float64]
 

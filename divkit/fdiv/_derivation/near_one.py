@@ -10,7 +10,7 @@ import numpy as np
 from divkit._check import Array
 from divkit.fdiv._derivation import jets
 from divkit.fdiv._derivation.derive import INF, Limits
-from divkit.fdiv._divergence import Formula
+from divkit.fdiv._formulas import Formula
 
 Integrand = Callable[[Array, Array, Array, Any], Array]
 _ORDER = 26

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from divkit.fdiv._derivation.derive import INF, Limits
-from divkit.fdiv._divergence import Formula, Formulas
+from divkit.fdiv._formulas import Formula, Formulas
 
 _LARGEST = 30  # operations in a formula beyond which SymPy is not asked
 _PATIENCE = 1_000_000  # calls that it may make for an answer, about half a second

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit import _check
+from divkit.fdiv._catalogue import CATALOGUE
 from divkit.fdiv._divergence import Divergence
 from divkit.fdiv.bounds._ratios import at_end, difference, end_values, excess, grid
 from divkit.fdiv.bounds._revised_simplex import Program
@@ -84,8 +85,6 @@ def implied(
     >>> round(low, 9), round(high, 9)
     (0.010025126, 0.2)
     """
-    from divkit.fdiv import CATALOGUE
-
     given: dict[Divergence, float] = dict(known or {})
     for name, value in named.items():
         key = _ALIASES.get(name, name)
@@ -109,8 +108,6 @@ def implied(
 
 def _by_name(targets: list[Divergence]) -> dict[str, Divergence]:
     """Return the divergences under their names, those of one family with their parameters."""
-    from divkit.fdiv import CATALOGUE
-
     counts = Counter(D.name for D in dict.fromkeys(targets))
     found: dict[str, Divergence] = {}
     for D in targets:

@@ -146,7 +146,7 @@ class _Problem:
             lower = self._dual_value(g)
             if lower > dual:
                 dual, critic = lower, g
-            if value - dual <= _ENOUGH * (1 + abs(value)):
+            if _meet(value, dual, _ENOUGH):
                 break
             new = eta[self.inside] / self.q[self.inside]
             if self.D.derivative_at_zero == -math.inf:
@@ -156,7 +156,7 @@ class _Problem:
                 )
                 new = np.where(new > 0, new, smallest[self.inside])
             atoms, ratios = np.concatenate([atoms, self.inside]), np.concatenate([ratios, new])
-        if not value - dual <= _PROMISED * (1 + abs(value)):
+        if not _meet(value, dual, _PROMISED):
             raise ArithmeticError(
                 f"the two sides must meet, got {value!r} and {dual!r}: rescale `M`, or merge atoms"
             )
@@ -207,6 +207,11 @@ class _Problem:
 
     def _dual_value(self, g: Vector) -> float:
         return float(shifted(self.D, self.p, self.q, g).value)
+
+
+def _meet(value: float, dual: float, tolerance: float) -> bool:
+    # To move all of P costs a finite number: an infinite value is one that is not found yet.
+    return value < math.inf and value - dual <= tolerance * (1 + abs(value))
 
 
 def _metric(M: Any, n: int) -> Vector:

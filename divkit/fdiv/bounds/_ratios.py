@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._record import if_only_p, if_only_q
 
 Vector = NDArray[np.float64]
 Range = tuple[float, float]
@@ -46,8 +47,8 @@ def difference(ratios: Vector) -> Vector:
 def end_values(divergences: list[Divergence], upper: bool) -> Vector:
     """Return h(1, 0) or h(0, 1)."""
     if upper:
-        return np.array([D.slope - D.derivative_at_one for D in divergences])
-    return np.array([D.at_zero - D.at_one + D.derivative_at_one for D in divergences])
+        return np.array([if_only_p(D) for D in divergences])
+    return np.array([if_only_q(D) for D in divergences])
 
 
 def at_end(divergences: list[Divergence], upper: bool) -> Vector:

@@ -1,7 +1,8 @@
 """GAN: 2 JS(P, Q) − log 4, the value of the original game at its optimal discriminator."""
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._elementary import LOG2, js_term, softplus
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):

@@ -2,8 +2,9 @@
 
 import math
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._elementary import half_log_ratio, log_wright_omega
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):

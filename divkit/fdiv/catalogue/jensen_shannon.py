@@ -1,7 +1,8 @@
 """Jensen–Shannon: ½ KL(P‖M) + ½ KL(Q‖M) with M = (P+Q)/2, at most log 2."""
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._elementary import LOG2, js_term, softplus
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):
@@ -42,6 +43,10 @@ def cone(p, q, xp):
     return 0.5 * (xp.relative_entropy(p, m) + xp.relative_entropy(q, m))
 
 
+def product_form(rows):
+    return rows.mixture()
+
+
 jensen_shannon = Divergence(
     name="jensen_shannon",
     title="Jensen–Shannon",
@@ -54,6 +59,7 @@ jensen_shannon = Divergence(
         activation=activation,
         penalty=penalty,
         cone=cone,
+        product_form=product_form,
     ),
     generator_formula="(u*log(u) - (1 + u)*log((1 + u)/2))/2",
     conjugate_formula="-log(2 - exp(2*t))/2",

@@ -2,8 +2,11 @@
 
 import math
 
-from divkit.fdiv._divergence import Divergence, Formulas
+import numpy as np
+
+from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._elementary import kl_term
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):
@@ -30,14 +33,12 @@ def cone(p, q, xp):
     return xp.relative_entropy(p, q)
 
 
+def product_form(rows):
+    return rows.dot(rows.p, -np.log(rows.q / rows.r), row=rows.information(rows.p))
+
+
 def between(laws):
     return laws.kl()
-
-
-def adjoint():
-    from divkit.fdiv.catalogue.reverse_kl import reverse_kl
-
-    return reverse_kl
 
 
 kl = Divergence(
@@ -52,6 +53,7 @@ kl = Divergence(
         activation=activation,
         penalty=conjugate,
         cone=cone,
+        product_form=product_form,
         between=between,
     ),
     generator_formula="u*log(u)",
@@ -59,6 +61,5 @@ kl = Divergence(
     at_zero=0.0,
     slope=math.inf,
     derivative_at_one=1.0,
-    adjoint_of=adjoint,
     citation="Kullback & Leibler (1951); Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
 )

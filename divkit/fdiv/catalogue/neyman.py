@@ -2,7 +2,10 @@
 
 import math
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._formulas import Formulas
+from divkit.fdiv._record import are_adjoint
+from divkit.fdiv.catalogue.pearson import pearson
 
 
 def generator(u, xp):
@@ -37,14 +40,12 @@ def cone(p, q, xp):
     return xp.square_over(p - q, p)
 
 
+def product_form(rows):
+    return rows.dot(1 / rows.p, rows.q**2, row=-1.0)
+
+
 def between(laws):
     return 2 * laws.power(-1)
-
-
-def adjoint():
-    from divkit.fdiv.catalogue.pearson import pearson
-
-    return pearson
 
 
 neyman = Divergence(
@@ -59,6 +60,7 @@ neyman = Divergence(
         activation=activation,
         penalty=penalty,
         cone=cone,
+        product_form=product_form,
         between=between,
     ),
     generator_formula="(1 - u)**2/u",
@@ -66,6 +68,7 @@ neyman = Divergence(
     at_zero=math.inf,
     slope=1.0,
     conjugate_at_slope=2.0,
-    adjoint_of=adjoint,
     citation="Nowozin, Cseke & Tomioka (2016), Tables 5 and 6, integral exchanged with Pearson's",
 )
+
+are_adjoint(pearson, neyman)

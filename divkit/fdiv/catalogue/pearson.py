@@ -2,7 +2,8 @@
 
 import math
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):
@@ -33,14 +34,12 @@ def cone(p, q, xp):
     return xp.square_over(p - q, q)
 
 
+def product_form(rows):
+    return rows.dot(rows.p**2, 1 / rows.q, row=-1.0)
+
+
 def between(laws):
     return 2 * laws.power(2)
-
-
-def adjoint():
-    from divkit.fdiv.catalogue.neyman import neyman
-
-    return neyman
 
 
 pearson = Divergence(
@@ -55,6 +54,7 @@ pearson = Divergence(
         activation=activation,
         penalty=conjugate,
         cone=cone,
+        product_form=product_form,
         between=between,
     ),
     generator_formula="(u - 1)**2",
@@ -62,6 +62,5 @@ pearson = Divergence(
     at_zero=1.0,
     slope=math.inf,
     derivative_at_zero=-2.0,
-    adjoint_of=adjoint,
     citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2, integral exchanged with Neyman's",
 )

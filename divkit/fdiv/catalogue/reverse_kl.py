@@ -2,8 +2,13 @@
 
 import math
 
-from divkit.fdiv._divergence import Divergence, Formulas
+import numpy as np
+
+from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._elementary import kl_term
+from divkit.fdiv._formulas import Formulas
+from divkit.fdiv._record import are_adjoint
+from divkit.fdiv.catalogue.kl import kl
 
 
 def generator(u, xp):
@@ -34,14 +39,12 @@ def cone(p, q, xp):
     return xp.relative_entropy(q, p)
 
 
+def product_form(rows):
+    return rows.dot(-np.log(rows.p / rows.r), rows.q, column=rows.information(rows.q))
+
+
 def between(laws):
     return laws.reverse_kl()
-
-
-def adjoint():
-    from divkit.fdiv.catalogue.kl import kl
-
-    return kl
 
 
 reverse_kl = Divergence(
@@ -56,6 +59,7 @@ reverse_kl = Divergence(
         activation=activation,
         penalty=penalty,
         cone=cone,
+        product_form=product_form,
         between=between,
     ),
     generator_formula="-log(u)",
@@ -63,6 +67,7 @@ reverse_kl = Divergence(
     at_zero=math.inf,
     slope=0.0,
     derivative_at_one=-1.0,
-    adjoint_of=adjoint,
     citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
 )
+
+are_adjoint(kl, reverse_kl)

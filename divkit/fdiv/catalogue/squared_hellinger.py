@@ -1,6 +1,7 @@
 """Squared Hellinger: Σ (√p−√q)²."""
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):
@@ -35,6 +36,10 @@ def cone(p, q, xp):
     return p + q - 2 * xp.power(p, q, 0.5)
 
 
+def product_form(rows):
+    return rows.dot(-2 * rows.p**0.5, rows.q**0.5, row=2.0)
+
+
 def between(laws):
     return laws.power(0.5) / 2
 
@@ -51,6 +56,7 @@ squared_hellinger = Divergence(
         activation=activation,
         penalty=penalty,
         cone=cone,
+        product_form=product_form,
         between=between,
     ),
     generator_formula="(sqrt(u) - 1)**2",

@@ -1,6 +1,7 @@
 """Total variation: ½ Σ |p−q|, the largest difference in the probability of an event."""
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):

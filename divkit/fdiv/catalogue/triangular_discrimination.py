@@ -1,7 +1,8 @@
 """Triangular discrimination (Vincze–Le Cam): Σ (p−q)²/(p+q), at most 2."""
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._elementary import LOG2
+from divkit.fdiv._formulas import Formulas
 
 
 def generator(u, xp):

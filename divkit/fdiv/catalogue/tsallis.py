@@ -2,9 +2,10 @@
 
 import math
 
-from divkit.fdiv._divergence import Divergence, Formulas
+from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._elementary import alpha_term, log_softplus, raised, softplus
 from divkit.fdiv._family import Family
+from divkit.fdiv._formulas import Formulas
 
 
 @Family
