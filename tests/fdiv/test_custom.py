@@ -1,5 +1,6 @@
 """A user's own generator: what is derived agrees with closed forms, and bad ones fail well."""
 
+import math
 import pickle
 import re
 
@@ -296,3 +297,37 @@ def test_what_goes_wrong_far_out_is_refused(spoil, kind, message):
 
     with pytest.raises(kind, match=message):
         fdiv.custom(generator)
+
+
+TEXTS = {
+    "kl": ("u*log(u)", "exp(t - 1)"),
+    "reverse_kl": ("-log(u)", "-log(-t) - 1"),
+    "neyman": ("(u - 1)**2/u", "2 - 2*sqrt(1 - t)"),
+    "squared_hellinger": ("(sqrt(u) - 1)**2", "-1 + 1/(1 - t)"),
+    "triangular_discrimination": ("(u - 1)**2/(u + 1)", "-t - 4*sqrt(1 - t) + 4 if t > -3 else -1"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_formulas_as_text(name):
+    u, t = 0.75, -0.5
+    generator, conjugate = TEXTS[name]
+    functions = {name: getattr(math, name) for name in ("log", "exp", "sqrt")}
+    C = fdiv.custom(lambda u, xp: eval(generator, {"u": u, "log": xp.log, "sqrt": xp.sqrt}))
+    assert (C.generator_formula, C.conjugate_formula) == (generator, conjugate)
+    assert eval(generator, functions | {"u": u}) == pytest.approx(C.generator(u), rel=1e-14)
+    assert eval(conjugate, functions | {"t": t}) == pytest.approx(C.conjugate(t), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("f", "limits"),
+    [
+        (lambda u, xp: u * xp.log(u) - xp.log1p(u), (0.0, np.inf, -np.inf, np.inf)),
+        (lambda u, xp: xp.exp(-u), (1.0, 0.0, -1.0, 0.0)),
+        (lambda u, xp: -xp.log1p(xp.sqrt(u)), (0.0, 0.0, -np.inf, np.inf)),
+        (lambda u, xp: 2 * (1 - xp.sqrt(u)) / 3 + u / 7, (2 / 3, 1 / 7, -np.inf, np.inf)),
+    ],
+)
+def test_limits_are_exact(f, limits):
+    C = fdiv.custom(f)
+    assert (C.at_zero, C.slope, C.derivative_at_zero, C.conjugate_at_slope) == limits

@@ -1,16 +1,14 @@
 """Closed forms of a user's generator from SymPy, where it is installed and finds them.
 
-Nothing here is needed: every failure means that the numbers found otherwise stand.
+Nothing here is needed: every failure means that the numbers found otherwise stand. SymPy is asked
+for what it does at once, derivatives and other forms of short formulas; limits are numbers to 1500
+digits, and equations are solved where the unknown stands in one place.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from inspect import CO_GENERATOR
 from typing import Any
 
 import numpy as np
@@ -19,9 +17,9 @@ from divkit.fdiv._derivation.derive import INF, Limits
 from divkit.fdiv._formulas import Formula, Formulas
 
 _LARGEST = 30  # operations in a formula beyond which SymPy is not asked
-_PATIENCE = 1_000_000  # calls that it may make for an answer, about half a second
-
 _LONGEST = 80  # characters of a formula that someone will want to read
+_DIGITS = 1500  # of which cancellation at the ends leaves enough
+_ENDS = 100, 200, 400  # exponents of 10 on the way to 0 and to ∞
 
 
 @dataclass(frozen=True)
@@ -49,21 +47,20 @@ def closed_forms(generator: Formula) -> ClosedForms:
     text = _python(f, sp)
     if f.has(sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.sign):
         return ClosedForms(generator=text)
-    limits: dict[str, float] = {}
     f_prime = sp.diff(f, u)
-    for name, expression, end in (
-        ("at_zero", f, 0),
-        ("derivative_at_zero", f_prime, 0),
-        ("slope", f_prime, sp.oo),
-        ("conjugate_at_slope", u * f_prime - f, sp.oo),
+    limits: dict[str, float] = {}
+    for name, expression, side in (
+        ("at_zero", f, -1),
+        ("derivative_at_zero", f_prime, -1),
+        ("slope", f_prime, 1),
+        ("conjugate_at_slope", u * f_prime - f, 1),
     ):
         try:
-            with _patiently():
-                value = sp.limit(sp.simplify(expression), u, end)
-            if value in (sp.oo, -sp.oo) or (value.is_number and value.is_real):
-                limits[name] = float(value)
+            value = _limit(expression, u, side, sp)
         except Exception:  # the number found without it stands
             break
+        if value is not None:
+            limits[name] = value
     return ClosedForms(text, limits, (sp, u, f))
 
 
@@ -80,56 +77,98 @@ def conjugate_text(known: ClosedForms, limits: Limits, formulas: Formulas) -> st
     if known.expression is None:
         return None
     sp, u, f = known.expression
-    try:
-        t = sp.Symbol("t", real=True)
-        f_prime = sp.simplify(sp.diff(f, u))
-        if f_prime.count_ops() > _LARGEST // 2:
-            return None
-        samples = np.array([0.2, 0.7, 1.5, 4.0])
-        with np.errstate(all="ignore"):
-            slopes = np.asarray(formulas.derivative(samples, np))
-            expected = np.asarray(formulas.conjugate(slopes, np))
-        with _patiently():
-            roots = sp.solve(sp.Eq(f_prime, t), u)
-        for root in roots:
-            with _patiently():
-                conjugate = sp.simplify(sp.logcombine(root * t - f.subs(u, root), force=True))
+    samples = np.array([0.2, 0.7, 1.5, 4.0])
+    with np.errstate(all="ignore"):
+        slopes = np.asarray(formulas.derivative(samples, np))
+        expected = np.asarray(formulas.conjugate(slopes, np))
+    t, s = sp.Symbol("t", real=True), sp.Symbol("s", positive=True)
+    # Of a number s > 0 more is known: t is so far from the end of the domain, or from its start.
+    value, back = t, t
+    for end, sign in ((limits.slope, -1), (limits.derivative_at_zero, 1)):
+        if value is t and math.isfinite(end) and (12 * end).is_integer():
+            exact = sp.Rational(round(12 * end), 12)
+            value, back = exact + sign * s, sign * (t - exact)
+    f_prime = sp.diff(f, u)
+    for rearranged in (sp.expand, sp.cancel, sp.apart, lambda x: _one_log(x, sp)):
+        try:
+            root = _inverse(rearranged(f_prime), u, value, sp)
+            if root is None:
+                continue
+            conjugate = _shortest(root * value - f.subs(u, root), sp).subs(s, back)
             values = [complex(conjugate.subs(t, float(x))) for x in slopes]
-            if np.allclose(values, expected, rtol=1e-8, atol=1e-8):
-                text = _python(conjugate, sp)
-                if text is not None and len(text) > _LONGEST:
-                    return None
-                if text is None or not math.isfinite(limits.derivative_at_zero):
-                    return text
-                start, value = limits.derivative_at_zero, 0.0 - limits.at_zero
-                return f"{text} if t > {start:.12g} else {value:.12g}"
-    except Exception:
-        return None
+        except Exception:  # of what SymPy cannot do with it
+            continue
+        if np.allclose(values, expected, rtol=1e-8, atol=1e-8):
+            text = _python(conjugate, sp)
+            return _with_ends(text if text and len(text) <= _LONGEST else None, limits)
     return None
 
 
-@contextmanager
-def _patiently() -> Iterator[None]:
-    """Raise TimeoutError in the block once it has made _PATIENCE calls.
+def _with_ends(text: str | None, limits: Limits) -> str | None:
+    """Return the text of f*, constant below f′(0⁺)."""
+    if text is None or not math.isfinite(limits.derivative_at_zero):
+        return text
+    return f"{text} if t > {limits.derivative_at_zero:.12g} else {0.0 - limits.at_zero:.12g}"
 
-    Counted, not timed, so that the same generator gives the same record on a busy machine.
+
+def _limit(expression: Any, u: Any, side: int, sp: Any) -> float | None:
+    """Return the limit as u → 0 (`side` −1) or u → ∞ (1); None where it is not seen."""
+    import mpmath as mp
+
+    f = sp.lambdify(u, expression, "mpmath")
+    with mp.workdps(_DIGITS):
+        a, b, c = (f(mp.mpf(10) ** (side * k)) for k in _ENDS)
+        if mp.im(c) or mp.im(b):
+            return None
+        if abs(c - b) <= abs(c) * mp.mpf(10) ** -40 or abs(c) < mp.mpf(10) ** -60:
+            return float(c) if abs(c) > mp.mpf(10) ** -60 else 0.0
+        # A logarithm takes steps twice as large.
+        if abs(c - b) > 0.99 * abs(b - a) and (c > b) == (b > a):
+            return INF if c > b else -INF
+    return None
+
+
+def _inverse(expression: Any, u: Any, t: Any, sp: Any) -> Any:
+    """Return u as a function of the value t of `expression`; None unless it stands in one place.
+
+    Or in a quotient of two linear functions.
     """
-    calls = 0
+    if expression == u:
+        return t
+    if expression.is_Add or expression.is_Mul:
+        apart, rest = expression.as_independent(u, as_Add=expression.is_Add)
+        if apart != (0 if expression.is_Add else 1):
+            return _inverse(rest, u, t - apart if expression.is_Add else t / apart, sp)
+        above, below = (sp.Poly(x, u) for x in sp.fraction(sp.together(expression)))
+        if max(above.degree(), below.degree()) > 1:
+            return None
+        (a, b), (c, d) = ((x.coeff_monomial(u), x.coeff_monomial(1)) for x in (above, below))
+        return (d * t - b) / (a - c * t)
+    if expression.is_Pow and not expression.exp.has(u):
+        return _inverse(expression.base, u, t ** (1 / expression.exp), sp)
+    if isinstance(expression, sp.log):
+        return _inverse(expression.args[0], u, sp.exp(t), sp)
+    if isinstance(expression, sp.exp):
+        return _inverse(expression.args[0], u, sp.log(t), sp)
+    return None
 
-    def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal calls
-        calls += 1
-        # Not in a generator: one may be on its way out, where nobody hears of an error.
-        if calls > _PATIENCE and event == "call" and not frame.f_code.co_flags & CO_GENERATOR:
-            calls = 0
-            raise TimeoutError
 
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        yield
-    finally:
-        sys.setprofile(before)
+def _one_log(expression: Any, sp: Any) -> Any:
+    """Return the expression with its logarithms as a multiple of one."""
+    together = sp.factor_terms(sp.expand(expression))
+    return sp.logcombine(together, force=True)
+
+
+def _shortest(expression: Any, sp: Any) -> Any:
+    """Return the shortest among a few forms of an expression."""
+    logs = sp.expand_log(sp.expand(expression), force=True)
+    forms = [
+        expression,
+        sp.powsimp(sp.expand(logs)),
+        sp.factor(sp.powsimp(sp.expand(logs))),
+        sp.powsimp(sp.cancel(logs)),
+    ]
+    return min(forms, key=lambda form: len(str(form)))
 
 
 def _python(expression: Any, sp: Any) -> str | None:
