@@ -21,6 +21,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "catalogue",
+    "methods",
 ]
 exclude_patterns = ["_build", "gallery"]
 

@@ -90,6 +90,16 @@ def test_imports_have_no_circle():
     tuple(graphlib.TopologicalSorter(graph).static_order())
 
 
+def test_from_the_question_to_the_pivot_it_is_six_files():
+    graph = {name_of(path): {name for name, _ in imports(path)} for path in FILES}
+    seen = here = {"divkit.emd._solve"}
+    for _ in range(5):
+        here = {to for name in here for to in graph.get(name, ())} - seen
+        seen = seen | here
+    assert "divkit.emd._network_simplex.pivot" in seen
+    assert "divkit.emd._small.dense_simplex" in seen
+
+
 def test_inside_fdiv_formulas_know_nothing_of_evaluation():
     catalogue = ROOT / "fdiv" / "catalogue"
     mathematics = {

@@ -15,32 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from divkit import _check
 from divkit._forks import loading
 from divkit.emd import _assignment, _problem, _warm_start
-from divkit.emd._backends import feasibility, linear_program, pot
+from divkit.emd._backends import feasibility
 from divkit.emd._backends.refine import refine
 from divkit.emd._certificate.exact import certified, check_limit, exact
 from divkit.emd._costs.costs import MatrixCosts
+from divkit.emd._methods import AUTO, METHODS, chosen, require
 from divkit.emd._problem import Scaled
 from divkit.emd._small import small
-from divkit.emd._solver_types import Answer, Backend, ConvergenceError, Matrix, NoPlanError, Vector
+from divkit.emd._solver_types import Answer, Backend, ConvergenceError, NoPlanError, Vector
 from divkit.emd._transport import Transport
 from divkit.emd._warm_start import Start
-
-
-def _simplex(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
-    if small.fits(M.shape):
-        return small.answer(a, b, M, limit)
-    with loading:
-        from divkit.emd._column_generation import dense  # compiled code
-
-    return dense.solve(a, b, M, limit)
-
-
-_PRIMALS = {"highs": linear_program.highs_primal, "cvxpy": linear_program.cvxpy_primal}
-_DUALS = {"highs": linear_program.highs_dual, "cvxpy": linear_program.cvxpy_dual}
-_SOLVERS = {"simplex": _simplex, **_PRIMALS, "pot": pot.solve}
 
 
 def solve(
@@ -115,23 +101,22 @@ def solve(
     array([[0.25, 0.25],
            [0.  , 0.5 ]])
     """
-    ours = isinstance(method, str) and method in ("auto", "simplex")
+    ours = isinstance(method, str) and method in ("auto", AUTO)
     if ours and start is None and solver is None:
         # What is small and in order is through here before everything could be looked at.
         t = small.solve(a, b, M, max_iter)
         if t is not None:
             return t
-    _check.one_of("method", method, ("auto", *_SOLVERS))
-    if start is not None and not ours:
-        raise ValueError(f"`start` is where the simplex starts, got it with method={method!r}")
-    if ours and _problem.is_sparse(M):
+    method = chosen(method)
+    if start is not None:
+        require(method, "start", "`start` is where the simplex starts")
+    if METHODS[method].sparse and _problem.is_sparse(M):
         if start is not None:
             raise ValueError("`start` needs a dense matrix `M`, got a sparse one")
         return _solve_sparse(a, b, M, max_iter)
     a, b, costs = _problem.read(a, b, M)
     begin = None if start is None else _warm_start.read(start, costs.shape)
-    method = "simplex" if ours else method
-    return _solve(a, b, costs, _SOLVERS[method], method, max_iter, solver, begin)
+    return _solve(a, b, costs, METHODS[method].solve, method, max_iter, solver, begin)
 
 
 def primal(
@@ -160,9 +145,9 @@ def primal(
     >>> emd.primal(*problem).value == emd.dual(*problem).dual_value
     True
     """
-    _check.one_of("method", method, tuple(_PRIMALS))
+    method = chosen(method, "primal")
     a, b, costs = _problem.read(a, b, M)
-    return _solve(a, b, costs, _PRIMALS[method], method, max_iter, solver)
+    return _solve(a, b, costs, METHODS[method].primal, method, max_iter, solver)
 
 
 def dual(
@@ -188,9 +173,9 @@ def dual(
     >>> t.f - t.f[0], t.g + t.f[0]
     (array([ 0., -2.]), array([0., 2.]))
     """
-    _check.one_of("method", method, tuple(_DUALS))
+    method = chosen(method, "dual")
     a, b, costs = _problem.read(a, b, M)
-    return _solve(a, b, costs, _DUALS[method], method, max_iter, solver)
+    return _solve(a, b, costs, METHODS[method].dual, method, max_iter, solver)
 
 
 def distance(
@@ -226,11 +211,10 @@ def _solve(
     if max_iter is not None:
         max_iter = check_limit(max_iter)
     if solver is not None:
-        if method != "cvxpy":
-            raise ValueError(f"`solver` chooses cvxpy's solver, got it with method={method!r}")
+        require(method, "solver", "`solver` chooses cvxpy's solver")
         backend = partial(backend, solver=solver)
     b = _assignment.same_weight(a, b)
-    if method == "simplex":
+    if method == AUTO:
         t = _as_it_is(a, b, costs, max_iter, start)
         if t is not None:
             return t

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from divkit import emd
+from divkit.emd import _methods
 from divkit.emd._solver_types import NoPlanError
 
 M = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]])
@@ -178,7 +180,8 @@ def test_a_backend_that_cannot_tell_is_an_error(monkeypatch):
     def cannot_tell(a, b, M, limit):
         raise NoPlanError
 
-    monkeypatch.setitem(sys.modules["divkit.emd._solve"]._SOLVERS, "highs", cannot_tell)
+    highs = replace(_methods.METHODS["highs"], solve=cannot_tell)
+    monkeypatch.setitem(_methods.METHODS, "highs", highs)
     with pytest.raises(emd.ConvergenceError, match=r"highs found neither a plan nor a proof"):
         emd.solve(A, B, M, "highs")
 

@@ -58,7 +58,7 @@ class Program(NamedTuple):
 
 def highs_primal(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
     """Solve the primal with HiGHS, through ``scipy.optimize.linprog``."""
-    program = _program(a, b, M)
+    program = program_of(a, b, M)
     result = _linprog(
         limit,
         c=program.cost,
@@ -71,7 +71,7 @@ def highs_primal(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
 
 def highs_dual(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
     """Solve the dual with HiGHS, through ``scipy.optimize.linprog``."""
-    program = _program(a, b, M)
+    program = program_of(a, b, M)
     result = _linprog(
         limit,
         c=-program.weights,
@@ -87,7 +87,7 @@ def cvxpy_primal(
 ) -> Answer:
     """Solve the primal as a cvxpy problem, with any installed solver."""
     cp = _import_cvxpy()
-    program = _program(a, b, M)
+    program = program_of(a, b, M)
     plan = cp.Variable(program.cost.size, nonneg=True)
     marginals = program.incidence @ plan == program.weights
     problem = cp.Problem(cp.Minimize(program.cost @ plan), [marginals])
@@ -101,7 +101,7 @@ def cvxpy_dual(
 ) -> Answer:
     """Solve the dual as a cvxpy problem, with any installed solver."""
     cp = _import_cvxpy()
-    program = _program(a, b, M)
+    program = program_of(a, b, M)
     potential = cp.Variable(program.weights.size)
     feasible = program.incidence.T @ potential <= program.cost
     problem = cp.Problem(cp.Maximize(program.weights @ potential), [feasible])
@@ -109,7 +109,8 @@ def cvxpy_dual(
     return program.answer(feasible.dual_value, potential.value, iterations)
 
 
-def _program(a: Vector, b: Vector, M: Matrix) -> Program:
+def program_of(a: Vector, b: Vector, M: Matrix) -> Program:
+    """Return the linear program of a problem, the pairs that are allowed as its variables."""
     with loading:
         from scipy.sparse import csr_array
 
