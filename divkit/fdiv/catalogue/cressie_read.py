@@ -3,9 +3,8 @@
 import math
 
 from divkit.fdiv._divergence import Divergence
-from divkit.fdiv._elementary import alpha_term, log_softplus, raised, softplus
 from divkit.fdiv._family import Family
-from divkit.fdiv._formulas import Formulas
+from divkit.fdiv._power_formulas import power_formulas, power_limits
 
 
 @Family
@@ -44,70 +43,14 @@ def cressie_read(lam: float = 2 / 3) -> Divergence:
             "fdiv.kl and fdiv.reverse_kl"
         )
     a, b = lam + 1, lam
-
-    def integrand(p, q, difference, xp):
-        return alpha_term(p, q, difference, a, b, xp)
-
-    def generator(u, xp):
-        return u * (xp.expm1(b * xp.log(u)) / b) / a
-
-    def derivative(u, xp):
-        return 1 / a + xp.expm1(b * xp.log(u)) / b
-
-    def log_power(t, xp):
-        # u^λ = 1 + λ(t − 1/a)
-        return xp.log1p(raised(b * (t - 1 / a), -1.0, xp))
-
-    def conjugate(t, xp):
-        return xp.exp((a / b) * log_power(t, xp)) / a
-
-    def ratio(t, xp):
-        return xp.exp(log_power(t, xp) / b)
-
-    if a < 1:
-
-        def activation(v, xp):
-            return -1 / (a * b) - softplus(-v, xp)
-
-        def penalty(v, xp):
-            # u^λ = −λ softplus(−v)
-            return xp.exp((a / b) * (math.log(-b) + log_softplus(-v, xp))) / a
-
-    else:
-
-        def activation(v, xp):
-            return v
-
-        penalty = conjugate
-
-    def cone(p, q, xp):
-        return (xp.power(p, q, a) - a * p + b * q) / (a * b)
-
-    def between(laws):
-        return laws.power(a)
-
     return Divergence(
         name="cressie_read",
         title="Cressie–Read",
         parameters={"lam": lam},
-        formulas=Formulas(
-            generator=generator,
-            derivative=derivative,
-            integrand=integrand,
-            conjugate=conjugate,
-            ratio=ratio,
-            activation=activation,
-            penalty=penalty,
-            cone=cone,
-            between=between,
-        ),
+        formulas=power_formulas(a, b, 1 / a, 1.0),
         generator_formula=f"u*(u**{b:.12g} - 1)/({a:.12g}*{b:.12g})",
         conjugate_formula=f"max(1 + {b:.12g}*(t - 1/{a:.12g}), 0)**({a:.12g}/{b:.12g})/{a:.12g}",
-        at_zero=0.0 if a > 0 else math.inf,
-        slope=-1 / (a * b) if a < 1 else math.inf,
-        derivative_at_zero=-1 / (a * b) if a > 1 else -math.inf,
-        conjugate_at_slope=0.0 if a < 0 else math.inf,
-        derivative_at_one=1 / a,
+        **power_limits(a, b, 1 / a),
         adjoint_of="derived",
         citation="Cressie & Read (1984), eq. (2.1)",
     )
