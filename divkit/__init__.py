@@ -12,10 +12,11 @@ import importlib
 from types import ModuleType
 
 from divkit import fdiv as fdiv
+from divkit._errors import ConvergenceError as ConvergenceError
 
 __version__ = "0.1.0"
 
-__all__ = ["cvx", "emd", "fdiv", "gan", "plot", "testing"]
+__all__ = ["ConvergenceError", "cvx", "emd", "fdiv", "gan", "plot", "testing"]
 
 # Loaded on first use: they import more than a divergence needs.
 _LAZY = ("cvx", "emd", "gan", "plot", "testing")

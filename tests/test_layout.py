@@ -15,6 +15,8 @@ from divkit import fdiv
 ROOT = Path(divkit.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
+# What any part may import.
+SHARED = {"_cached", "_check", "_compensated", "_compile", "_errors", "_forks", "_threads"}
 # What each part may import of divkit; whatever is not named sits on top and may import anything
 # but its equals.
 ALLOWED = {
@@ -23,11 +25,30 @@ ALLOWED = {
     "_code_cache": set(),
     "_compensated": {"_check"},
     "_compile": {"_code_cache", "_forks"},
+    "_errors": set(),
     "_forks": set(),
     "_threads": {"_forks"},
-    "fdiv": {"_cached", "_check", "_compensated", "_compile", "_forks", "_threads", "fdiv"},
+    "fdiv": {
+        "_cached",
+        "_check",
+        "_compensated",
+        "_compile",
+        "_errors",
+        "_forks",
+        "_threads",
+        "fdiv",
+    },
     "plot": {"_check", "_labels", "emd", "fdiv", "plot"},
-    "emd": {"_cached", "_check", "_compensated", "_compile", "_forks", "_threads", "emd"},
+    "emd": {
+        "_cached",
+        "_check",
+        "_compensated",
+        "_compile",
+        "_errors",
+        "_forks",
+        "_threads",
+        "emd",
+    },
 }
 
 

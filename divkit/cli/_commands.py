@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from divkit import __version__, emd, fdiv
+from divkit._errors import ConvergenceError
 from divkit.cli import _files, _tables
 from divkit.cli._compare import Comparison, Metric, compare, compare_samples
-from divkit.emd import ConvergenceError
 
 app = typer.Typer(
     help="f-divergences and the earth mover's distance, each with its dual and the gap.",
@@ -27,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # What a user can mend: a file, an option, a problem that is too large.
-_MENDABLE = ValueError, TypeError, OSError, ArithmeticError, MemoryError, ConvergenceError
+_MENDABLE = ValueError, TypeError, OSError, ConvergenceError, MemoryError
 out = Console()
 err = Console(stderr=True)
 

@@ -1,5 +1,6 @@
 """Earth mover's distance: discrete optimal transport, as a plan and its potentials."""
 
+from divkit._errors import ConvergenceError as ConvergenceError
 from divkit.emd._batch import Batch as Batch
 from divkit.emd._batch import solve_batch as solve_batch
 from divkit.emd._certificate.certify import c_transform as c_transform
@@ -14,7 +15,6 @@ from divkit.emd._solve import distance as distance
 from divkit.emd._solve import dual as dual
 from divkit.emd._solve import primal as primal
 from divkit.emd._solve import solve as solve
-from divkit.emd._solver_types import ConvergenceError as ConvergenceError
 from divkit.emd._transport import Transport as Transport
 from divkit.emd._wasserstein import wasserstein as wasserstein
 

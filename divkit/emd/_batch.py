@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from divkit import _check, _threads
 from divkit._cached import cached_property
+from divkit._errors import ConvergenceError
 from divkit.emd._certificate.exact import check_limit
 from divkit.emd._small import small, small_problem
 from divkit.emd._small.small_problem import NUMBERS, SOLVED, STATUS, UNUSUAL, Found
 from divkit.emd._solve import solve
-from divkit.emd._solver_types import ConvergenceError, Indices, Matrix, Vector
+from divkit.emd._solver_types import Indices, Matrix, Vector
 from divkit.emd._transport import Transport
 
 # Pairs that are worth a thread: a millisecond of work.

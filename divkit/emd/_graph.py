@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from divkit import _check
+from divkit._errors import ConvergenceError
 from divkit._forks import loading
 from divkit.emd import _problem
 from divkit.emd._backends.feasibility import listed
 from divkit.emd._certificate.certify import marginal_error
 from divkit.emd._costs import sparse_costs
-from divkit.emd._solver_types import ConvergenceError, Indices, NoPlanError, Vector
+from divkit.emd._solver_types import Indices, NoPlanError, Vector
 from divkit.emd._transport import Transport
 
 _LARGEST = 2.0**1000

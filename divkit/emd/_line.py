@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from divkit import _check
+from divkit._errors import ConvergenceError
 from divkit._forks import loading
 from divkit.emd import _assignment, _problem
 from divkit.emd._certificate.acceptance import NEGLIGIBLE, is_rounding
@@ -20,7 +21,7 @@ from divkit.emd._costs.costs import PointCosts
 from divkit.emd._costs.metrics import Metric
 from divkit.emd._on_line import staircase
 from divkit.emd._on_line.line_costs import COMPILED, LineCosts, both
-from divkit.emd._solver_types import ConvergenceError, Matrix, Vector
+from divkit.emd._solver_types import Matrix, Vector
 from divkit.emd._transport import Transport
 
 _LARGEST = 2.0**1000

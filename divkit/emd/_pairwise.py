@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from divkit import _check, _threads
+from divkit._errors import ConvergenceError
 from divkit._forks import loading
 from divkit.emd import _problem
 from divkit.emd._certificate.exact import check_limit
 from divkit.emd._small import small
 from divkit.emd._small.small_problem import DUAL_VALUE, NUMBERS, SOLVED, STATUS, UNUSUAL, VALUE
 from divkit.emd._solve import solve
-from divkit.emd._solver_types import ConvergenceError, Indices, Matrix, Vector
+from divkit.emd._solver_types import Indices, Matrix, Vector
 
 # Pairs of atoms that are worth a thread, and that are a task: about a second of work.
 _PER_THREAD, _PER_TASK = 1 << 15, 1 << 24

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from divkit._errors import ConvergenceError
 from divkit._forks import loading
 from divkit.emd import _assignment, _problem, _warm_start
 from divkit.emd._backends import feasibility
@@ -24,7 +25,7 @@ from divkit.emd._costs.costs import MatrixCosts
 from divkit.emd._methods import AUTO, METHODS, chosen, require
 from divkit.emd._problem import Scaled
 from divkit.emd._small import small
-from divkit.emd._solver_types import Answer, Backend, ConvergenceError, NoPlanError, Vector
+from divkit.emd._solver_types import Answer, Backend, NoPlanError, Vector
 from divkit.emd._transport import Transport
 from divkit.emd._warm_start import Start
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._errors import ConvergenceError
+
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -28,13 +30,6 @@ class Answer(NamedTuple):
 # (a, b, M, limit on the number of iterations or None) -> Answer. Every weight is positive, the
 # costs lie in [0, 1] or are +inf (a forbidden pair), and the masses are equal up to rounding.
 Backend = Callable[[Vector, Vector, Matrix, int | None], Answer]
-
-
-class ConvergenceError(RuntimeError):
-    """A solve ended before its plan and potentials were optimal; no plan is returned then.
-
-    The message names the limit that was reached or the gap that was left.
-    """
 
 
 class NoPlanError(Exception):

@@ -3,6 +3,7 @@
 Each divergence is a record: call it on two distributions, or ask it for its dual side.
 """
 
+from divkit._errors import ConvergenceError as ConvergenceError
 from divkit.fdiv._catalogue import CATALOGUE as CATALOGUE
 from divkit.fdiv._pairwise import pairwise as pairwise
 from divkit.fdiv._divergence import Divergence as Divergence
@@ -55,6 +56,7 @@ from divkit.fdiv._samples import histograms as histograms
 
 __all__ = [
     "CATALOGUE",
+    "ConvergenceError",
     "Divergence",
     "Family",
     "Formulas",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from divkit import _check
 from divkit._check import Array
+from divkit._errors import ConvergenceError
 from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._log_integrand import log_of_unit
 from divkit.fdiv._quadrature import Estimate, integrate
@@ -95,7 +96,7 @@ def from_densities(
     ValueError
         If a log-density returns nan or +inf, or another shape than asked, or a density does not
         integrate to 1.
-    ArithmeticError
+    ConvergenceError
         If the quadrature does not converge, as where D is infinite because of the tails.
 
     Examples
@@ -183,7 +184,7 @@ def _integrand(D: Divergence, lp: Vector, lq: Vector) -> Vector:
 
 def _converged(found: Estimate, what: str, support: Sequence[Any]) -> Estimate:
     if not found.converged:
-        raise ArithmeticError(
+        raise ConvergenceError(
             f"the integral of {what} over {support} did not converge, it stands at "
             f"{found.value:.6g} ± {found.error:.2g}: it may be infinite because of the tails, or "
             "need `points` at jumps and narrow peaks, or a larger `rtol`"

@@ -119,7 +119,7 @@ def refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Exceptio
 def require_voice(error: Exception) -> None:
     """Raise AssertionError unless an error was raised by a statement of divkit, in its words."""
     what = f"{type(error).__name__}: {error}"
-    if type(error) not in ERRORS and type(error) is not ArithmeticError:
+    if type(error) not in ERRORS:
         raise AssertionError(f"a foreign error, {what}, {_place(error)}") from error
     last = error.__traceback__
     while last.tb_next is not None:

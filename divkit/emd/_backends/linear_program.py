@@ -15,16 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from divkit._errors import ConvergenceError
 from divkit._forks import loading
-from divkit.emd._solver_types import (
-    Answer,
-    ConvergenceError,
-    Indices,
-    Matrix,
-    NoPlanError,
-    Vector,
-    limit_reached,
-)
+from divkit.emd._solver_types import Answer, Indices, Matrix, NoPlanError, Vector, limit_reached
 
 # HiGHS and its kin have absolute tolerances of 1e-7 and take no less than 1e-10.
 TOLERANCE = 1e-10

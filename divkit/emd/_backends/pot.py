@@ -13,14 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from divkit.emd._solver_types import (
-    Answer,
-    ConvergenceError,
-    Matrix,
-    NoPlanError,
-    Vector,
-    limit_reached,
-)
+from divkit._errors import ConvergenceError
+from divkit.emd._solver_types import Answer, Matrix, NoPlanError, Vector, limit_reached
 
 # Mass on forbidden pairs up to this share of the whole is rounding: tight cuts leave some.
 ROUNDING = 1e-13

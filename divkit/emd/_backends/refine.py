@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from divkit._errors import ConvergenceError
 from divkit.emd._backends import forest
 from divkit.emd._certificate import tight_potentials
 from divkit.emd._certificate.acceptance import LARGEST_ERROR, weights_are_right
@@ -22,7 +23,7 @@ from divkit.emd._certificate.certify import marginal_error
 from divkit.emd._certificate.double_double import DoubleDouble, reduced
 from divkit.emd._certificate.tight_potentials import Slacks
 from divkit.emd._costs.costs import MatrixCosts
-from divkit.emd._solver_types import Answer, Backend, ConvergenceError, Indices, Matrix, Vector
+from divkit.emd._solver_types import Answer, Backend, Indices, Matrix, Vector
 
 # What the masses of both sides may be apart by the rounding of their sums.
 _SUMS = 2.0**-50

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from divkit._errors import ConvergenceError
 from divkit._forks import loading
 from divkit.emd._certificate.certify import judged
 from divkit.emd._costs.costs import Costs
-from divkit.emd._solver_types import Answer, ConvergenceError, Indices, Vector
+from divkit.emd._solver_types import Answer, Indices, Vector
 from divkit.emd._transport import Transport
 
 # More iterations than anybody can wait for, and no more than 64 bits hold.

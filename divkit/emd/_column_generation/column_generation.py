@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from divkit._errors import ConvergenceError
 from divkit.emd._column_generation import initial_basis
 from divkit.emd._column_generation.initial_basis import TIE, Groups
 from divkit.emd._column_generation.protocol import INCONSISTENT, Pricing, allowed_costs
 from divkit.emd._network_simplex.simplex import TOLERANCE, NetworkSimplex
-from divkit.emd._solver_types import Answer, ConvergenceError, Indices, NoPlanError, Vector
+from divkit.emd._solver_types import Answer, Indices, NoPlanError, Vector
 
 # Pairs of every row and of every column to begin with.
 SHORTLIST = 8

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from divkit._errors import ConvergenceError
 from divkit._forks import loading
 from divkit.emd._certificate.acceptance import (
     FINE_ROUNDING,
@@ -25,7 +26,7 @@ from divkit.emd._certificate.double_double import DoubleDouble, reduced
 from divkit.emd._certificate.measure import total
 from divkit.emd._flow import flow_paths, lipschitz
 from divkit.emd._flow.cheapest_flow import Network, Optimum, cheapest
-from divkit.emd._solver_types import ConvergenceError, Indices, Vector
+from divkit.emd._solver_types import Indices, Vector
 from divkit.emd._transport import Transport
 
 # What the potentials are shifted by has so many binary digits of their range, so that whole

@@ -15,17 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._errors import ConvergenceError
 from divkit.emd._certificate.double_double import DoubleDouble, reduced
 from divkit.emd._network_simplex import tree
 from divkit.emd._network_simplex.pivots import PAUSED, UNBOUNDED, pivots
-from divkit.emd._solver_types import (
-    ConvergenceError,
-    Indices,
-    Mask,
-    NoPlanError,
-    Vector,
-    limit_reached,
-)
+from divkit.emd._solver_types import Indices, Mask, NoPlanError, Vector, limit_reached
 
 # A reduced cost counts from this share of the largest potential in the tree: some roundings of
 # the sums that potentials are. Costs that no tree arc has do not matter, however large.

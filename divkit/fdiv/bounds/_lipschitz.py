@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from divkit import _check
 from divkit._check import Array
+from divkit._errors import ConvergenceError
 from divkit.fdiv._divergence import Divergence
 from divkit.fdiv.bounds._variational import shifted
 
@@ -81,7 +82,7 @@ def interpolated(
         If an input is not a real array.
     ValueError
         If p and q are not distributions of the same length or M is not a metric.
-    ArithmeticError
+    ConvergenceError
         If the gap stays above a relative 1e-7.
 
     References
@@ -157,7 +158,7 @@ class _Problem:
                 new = np.where(new > 0, new, smallest[self.inside])
             atoms, ratios = np.concatenate([atoms, self.inside]), np.concatenate([ratios, new])
         if not _meet(value, dual, _PROMISED):
-            raise ArithmeticError(
+            raise ConvergenceError(
                 f"the two sides must meet, got {value!r} and {dual!r}: rescale `M`, or merge atoms"
             )
         return Interpolation(value, dual, between, critic)
@@ -200,7 +201,7 @@ class _Problem:
             options=options,
         )
         if found.status != 0:
-            raise ArithmeticError(f"HiGHS found no optimum: {found.message}")
+            raise ConvergenceError(f"HiGHS found no optimum: {found.message}")
         prices = np.where(self.q > 0, 0.0, D.slope)
         np.add.at(prices, atoms, -found.ineqlin.marginals * slopes)
         return np.maximum(found.x[: n * n].reshape(n, n), 0.0), prices
