@@ -53,7 +53,7 @@ def exact(D: Divergence) -> float:
         return -0.5 * x**2 - 0.5 * math.log(2 * math.pi)
 
     line = (-np.inf, np.inf)
-    return fdiv.from_densities(normal, lambda x: normal(x - apart), line, D).value
+    return fdiv.from_densities(D, normal, lambda x: normal(x - apart), line).value
 
 
 def estimates(

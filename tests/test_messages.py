@@ -39,7 +39,7 @@ def test_numbers_that_differ_are_shown_to_differ(x, y, shown):
     [
         lambda: fdiv.kl(HALVES, MORE),
         lambda: fdiv.pairwise(fdiv.kl, [HALVES, MORE]),
-        lambda: emd.pairwise(np.eye(2), [HALVES, MORE]),
+        lambda: emd.pairwise([HALVES, MORE], None, np.eye(2)),
         lambda: emd.solve(HALVES, MORE, np.eye(2)),
         lambda: emd.solve_batch(HALVES, MORE, np.eye(2)),
         lambda: emd.solve_line(HALVES, HALVES, HALVES, MORE),
@@ -78,7 +78,7 @@ def test_a_limit_may_be_any_number(limit):
     assert emd.solve(None, None, csr_array(costs), max_iter=limit).value > 0
     assert (emd.solve_batch(None, None, [costs] * 3, max_iter=limit).values > 0).all()
     assert emd.solve_points(costs[:, :2], costs[:, 2:4], max_iter=limit).value > 0
-    assert emd.pairwise(M, P, max_iter=limit)[0, 2] == 2.0
+    assert emd.pairwise(P, None, M, max_iter=limit).values[0, 2] == 2.0
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -88,4 +88,4 @@ def test_no_rows_are_refused(normalize):
         with pytest.raises(ValueError, match=rf"`{name}` must have at least 1 row, got shape"):
             fdiv.pairwise(fdiv.kl, *given, normalize=normalize)
         with pytest.raises(ValueError, match=rf"`{name}` must have shape \(k, 3\), k at least 1"):
-            emd.pairwise(M, *given, normalize=normalize)
+            emd.pairwise(*(*given, None)[:2], M, normalize=normalize)

@@ -8,6 +8,7 @@ from divkit.emd._certificate.certify import certify as certify
 from divkit.emd._graph import solve_graph as solve_graph
 from divkit.emd._grid import solve_grid as solve_grid
 from divkit.emd._line import solve_line as solve_line
+from divkit.emd._pairwise import Pairwise as Pairwise
 from divkit.emd._pairwise import pairwise as pairwise
 from divkit.emd._points import solve_points as solve_points
 from divkit.emd._potential import Potential as Potential
@@ -21,6 +22,7 @@ from divkit.emd._wasserstein import wasserstein as wasserstein
 __all__ = [
     "Batch",
     "ConvergenceError",
+    "Pairwise",
     "Potential",
     "Transport",
     "c_transform",

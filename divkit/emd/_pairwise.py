@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import pairwise as neighbours
 from typing import Any
 
@@ -35,16 +36,36 @@ _LARGEST = 2.0**1000
 _ROUNDING = 4 * np.finfo(np.float64).eps
 
 
+@dataclass(frozen=True)
+class Pairwise:
+    """The earth mover's distances between all pairs, and what proves them.
+
+    Attributes
+    ----------
+    values : ndarray, shape (k, l)
+        The costs of the cheapest plans.
+    dual_values : ndarray, shape (k, l)
+        What the potentials earn: each a bound from below, as each value is one from above.
+    """
+
+    values: Matrix
+    dual_values: Matrix
+
+    @property
+    def gaps(self) -> Matrix:
+        """The differences of the two, shape (k, l): rounding."""
+        return self.values - self.dual_values
+
+
 def pairwise(
-    M: Any,
     P: Any,
-    Q: Any = None,
+    Q: Any,
+    M: Any,
     *,
     normalize: bool = False,
-    return_dual: bool = False,
     progress: bool = False,
     max_iter: int | None = None,
-) -> Matrix | tuple[Matrix, Matrix]:
+) -> Pairwise:
     r"""Return the earth mover's distance between all histograms P_i and Q_j.
 
     .. math::
@@ -52,21 +73,19 @@ def pairwise(
         W_{ij} = \min_{\pi \ge 0} \{ \langle M, \pi \rangle : \pi 1 = P_i, \pi^T 1 = Q_j \}
 
     Every entry is exact: its gap to the dual value is rounding, or an error is raised. Where Q is
-    left out and M is symmetric, half of the matrix is computed. Where M is a metric, what two
+    None and M is symmetric, half of the matrix is computed. Where M is a metric, what two
     histograms have in common stays where it is, and only the rest is transported.
 
     Parameters
     ----------
-    M : array_like, shape (n, m)
-        Costs between the bins of P and those of Q; +inf forbids a pair of bins.
     P : array_like, shape (k, n)
         Histograms, a row each, of equal mass.
-    Q : array_like, shape (l, m), optional
-        Histograms of that mass; those of P where it is left out.
+    Q : array_like, shape (l, m), or None
+        Histograms of that mass; None is those of P.
+    M : array_like, shape (n, m)
+        Costs between the bins of P and those of Q; +inf forbids a pair of bins.
     normalize : bool
         Divide every histogram by its own mass: for counts.
-    return_dual : bool
-        Return the dual values too.
     progress : bool
         Show a bar (needs tqdm).
     max_iter : int, optional
@@ -74,11 +93,8 @@ def pairwise(
 
     Returns
     -------
-    values : ndarray, shape (k, l)
-        The costs of the cheapest plans.
-    dual_values : ndarray, shape (k, l)
-        What the potentials earn, with `return_dual`: each a bound from below, as each value is
-        one from above.
+    Pairwise
+        With `values`, `dual_values` and `gaps`, of shape (k, l).
 
     Raises
     ------
@@ -109,14 +125,14 @@ def pairwise(
     >>> from divkit import emd
     >>> M = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
     >>> P = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
-    >>> emd.pairwise(M, P)
+    >>> emd.pairwise(P, None, M).values
     array([[0. , 0.5, 2. ],
            [0.5, 0. , 1.5],
            [2. , 1.5, 0. ]])
 
     As a precomputed metric of scikit-learn:
-    ``KNeighborsClassifier(metric="precomputed").fit(emd.pairwise(M, X), y)``, and
-    ``predict(emd.pairwise(M, new, X))``.
+    ``KNeighborsClassifier(metric="precomputed").fit(emd.pairwise(X, None, M).values, y)``, and
+    ``predict(emd.pairwise(new, X, M).values)``.
     """
     with loading:
         from joblib import Parallel, delayed, effective_n_jobs
@@ -162,7 +178,7 @@ def pairwise(
                     matrix[columns, rows] = numbers
             if bar is not None:
                 bar.update(len(rows))
-    return (values, dual_values) if return_dual else values
+    return Pairwise(values, dual_values)
 
 
 def _task(

@@ -17,7 +17,6 @@ from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._log_integrand import log_of_unit
 from divkit.fdiv._quadrature import Estimate, integrate
 from divkit.fdiv._record import if_only_p, if_only_q
-from divkit.fdiv.catalogue.kl import kl
 
 Vector = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]
@@ -50,10 +49,10 @@ class Integral:
 
 
 def from_densities(
+    D: Divergence,
     logp: LogDensity,
     logq: LogDensity,
     support: Sequence[Any],
-    D: Divergence = kl,
     *,
     normalize: bool = False,
     points: Sequence[Any] = (),
@@ -67,13 +66,13 @@ def from_densities(
 
     Parameters
     ----------
+    D : Divergence
+        Which divergence.
     logp, logq : callable
         The log-densities, of an array of n points: shape (n,) on an interval, (n, 2) on a
         rectangle. They return n values below +inf.
     support : pair of floats, or two pairs
         ``(low, high)``, or one such pair for each coordinate of a rectangle; ends may be infinite.
-    D : Divergence
-        Which divergence; `kl` by default.
     normalize : bool
         Divide each density by its integral, for unnormalised ones.
     points : sequence of points
@@ -92,7 +91,7 @@ def from_densities(
     Raises
     ------
     TypeError
-        If a log-density returns no real array.
+        If `D` is no divergence, or a log-density returns no real array.
     ValueError
         If a log-density returns nan or +inf, or another shape than asked, or a density does not
         integrate to 1.
@@ -103,16 +102,17 @@ def from_densities(
     --------
     >>> import numpy as np
     >>> from divkit import fdiv
-    >>> from divkit.fdiv._densities import from_densities
     >>> def normal(x):
     ...     return -0.5 * x**2 - 0.5 * np.log(2 * np.pi)
-    >>> found = from_densities(normal, lambda x: normal(x - 1), (-np.inf, np.inf))
+    >>> laws = normal, lambda x: normal(x - 1)
+    >>> found = fdiv.from_densities(fdiv.kl, *laws, (-np.inf, np.inf))
     >>> round(found.value, 9), found.error < 1e-9
     (0.5, True)
-    >>> js = from_densities(normal, lambda x: normal(x - 1), (-np.inf, np.inf), fdiv.jensen_shannon)
-    >>> round(js.value, 9)
+    >>> round(fdiv.from_densities(fdiv.jensen_shannon, *laws, (-np.inf, np.inf)).value, 9)
     0.111421482
     """
+    if not isinstance(D, Divergence):
+        raise TypeError(f"`D` must be a Divergence, got {D!r}: for example fdiv.kl")
     box = _box(support)
     rtol = _check.real_number("rtol", rtol)
     if not 0 <= rtol < INF:

@@ -56,7 +56,7 @@ class Divergence(Record):
     """
 
     def __call__(
-        self, p: Array, q: Array, axis: int = -1, keepdims: bool = False, normalize: bool = False
+        self, p: Array, q: Array, *, axis: int = -1, keepdims: bool = False, normalize: bool = False
     ) -> Array:
         """Return D(P‖Q) = Σ q f(p/q), in nats where f has a logarithm.
 
@@ -90,7 +90,7 @@ class Divergence(Record):
         """
         return _evaluate.evaluate(self, p, q, axis=axis, keepdims=keepdims, normalize=normalize)
 
-    def witness(self, p: Array, q: Array, axis: int = -1, normalize: bool = False) -> Array:
+    def witness(self, p: Array, q: Array, *, axis: int = -1, normalize: bool = False) -> Array:
         """Return the optimal critic T = f′(p/q): f′(0⁺) where p = 0, f′(∞) where q = 0.
 
         Takes and refuses what ``D(p, q)`` does; the result has the broadcast shape of p and q.
@@ -108,6 +108,7 @@ class Divergence(Record):
         p: Array,
         q: Array,
         T: Array,
+        *,
         axis: int = -1,
         keepdims: bool = False,
         normalize: bool = False,

@@ -64,7 +64,7 @@ class Transform:
     between: Callable[[Any], float | None] | None = None
 
     def __call__(
-        self, p: Array, q: Array, axis: int = -1, keepdims: bool = False, normalize: bool = False
+        self, p: Array, q: Array, *, axis: int = -1, keepdims: bool = False, normalize: bool = False
     ) -> Array:
         """Return the value, in nats; takes, refuses and returns what ``fdiv.kl(p, q)`` does."""
         squared_hellinger(p, q, axis=axis, normalize=normalize)  # refuses what is no pair
@@ -77,7 +77,7 @@ class Transform:
         ndim = max(x.ndim, y.ndim)
         return xp.expand_dims(result, axis=axis if axis < 0 else axis - ndim)
 
-    def witness(self, p: Array, q: Array, axis: int = -1, normalize: bool = False) -> Array:
+    def witness(self, p: Array, q: Array, *, axis: int = -1, normalize: bool = False) -> Array:
         """Return the optimal critic T = log(p/q): −inf where p = 0, +inf where q = 0."""
         return kl.witness(p, q, axis=axis, normalize=normalize) - 1.0
 
@@ -86,6 +86,7 @@ class Transform:
         p: Array,
         q: Array,
         T: Array,
+        *,
         axis: int = -1,
         keepdims: bool = False,
         normalize: bool = False,

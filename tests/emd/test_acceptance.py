@@ -66,7 +66,7 @@ paths = {
     "graph": lambda: emd.solve_graph(weights(30), weights(30), ring),
     "batch": lambda: emd.solve_batch(*batch(8, 9)),
     "batch of larger ones": lambda: emd.solve_batch(*batch(150, 140)),
-    "pairwise": lambda: emd.pairwise(metric_of(9), rng.dirichlet(np.ones(9), 3)),
+    "pairwise": lambda: emd.pairwise(rng.dirichlet(np.ones(9), 3), None, metric_of(9)),
     "wasserstein": lambda: emd.wasserstein(*points, p=3),
     "dual": lambda: emd.dual(*few),
 }

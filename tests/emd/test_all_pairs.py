@@ -47,7 +47,7 @@ def require_same(W, M, P, Q):
 
 def test_every_entry_is_a_distance(rng):
     P, Q, M = rng.dirichlet(np.ones(5), 4), rng.dirichlet(np.ones(7), 3), rng.random((5, 7))
-    W = emd.pairwise(M, P, Q)
+    W = emd.pairwise(P, Q, M).values
     assert W.shape == (4, 3)
     assert_allclose(W, [[by_program(p, q, M) for q in Q] for p in P], rtol=1e-9)
     require_same(W, M, P, Q)
@@ -60,31 +60,33 @@ def test_symmetric_costs(rng, power):
     P[3] = P[4]
     P /= P.sum(axis=1, keepdims=True)
     M = metric(rng, 8) ** power
-    W = emd.pairwise(M, P)
+    W = emd.pairwise(P, None, M).values
     assert_array_equal(W, W.T)
     assert_array_equal(W.diagonal(), np.zeros(9))
     assert W[3, 4] == 0
     require_same(W, M, P, P)
-    assert_allclose(emd.pairwise(M, P, P), W, rtol=1e-13, atol=1e-15)
+    assert_allclose(emd.pairwise(P, P, M).values, W, rtol=1e-13, atol=1e-15)
 
 
 def test_costs_that_are_not_symmetric(rng):
     P, M = rng.dirichlet(np.ones(6), 5), rng.random((6, 6))
-    require_same(emd.pairwise(M, P), M, P, P)
+    require_same(emd.pairwise(P, None, M).values, M, P, P)
 
 
 def test_costs_of_staying(rng):
     P, M = rng.dirichlet(np.ones(6), 5), metric(rng, 6) - 0.3 * np.eye(6)
-    W = emd.pairwise(M, P)
+    W = emd.pairwise(P, None, M).values
     require_same(W, M, P, P)
     assert W[0, 0] == pytest.approx(-0.3)
-    require_same(emd.pairwise(M + 1, P), M + 1, P, P)
+    require_same(emd.pairwise(P, None, M + 1).values, M + 1, P, P)
 
 
 def test_values_come_with_bounds(rng):
     P, M = rng.dirichlet(np.ones(10), 8), metric(rng, 10)
-    values, dual_values = emd.pairwise(M, P, return_dual=True)
-    assert_array_equal(values, emd.pairwise(M, P))
+    found = emd.pairwise(P, None, M)
+    values, dual_values = found.values, found.dual_values
+    assert_array_equal(found.gaps, values - dual_values)
+    assert_array_equal(values, emd.pairwise(P, None, M).values)
     assert (values > 0).sum() == (dual_values > 0).sum() == 56
     assert_allclose(dual_values, values, rtol=1e-14)
     assert_array_equal(dual_values, dual_values.T)
@@ -96,7 +98,7 @@ def test_histograms_that_hardly_differ(rng):
     moved[3] += 2.0**-40
     moved[7] -= 2.0**-40
     M = metric(rng, 12)
-    W = emd.pairwise(M, [p, moved])
+    W = emd.pairwise([p, moved], None, M).values
     assert W[0, 1] == pytest.approx(2.0**-40 * M[3, 7], rel=1e-3)
 
 
@@ -104,7 +106,7 @@ def test_a_detour_is_no_metric(rng, loops):
     M = np.array([[0.0, 1.0, 5.0], [1.0, 0.0, 1.0], [5.0, 1.0, 0.0]])
     assert not _pairwise._is_metric(M)
     P = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.25, 0.25, 0.5]])
-    W = emd.pairwise(M, P)
+    W = emd.pairwise(P, None, M).values
     assert W[0, 1] == 1.0  # over the middle, where 2.5 is without it
     require_same(W, M, P, P)
 
@@ -137,37 +139,37 @@ def test_counts_of_any_size(size):
     P = np.array([[1.0, 0.0], [3.0, 1.0], [1.0, 1.0]]) * size
     M = np.array([[0.0, 1.0], [1.0, 0.0]])
     expected = [[0.0, 0.25, 0.5], [0.25, 0.0, 0.25], [0.5, 0.25, 0.0]]
-    assert_allclose(emd.pairwise(M, P, normalize=True), expected, rtol=1e-15)
+    assert_allclose(emd.pairwise(P, None, M, normalize=True).values, expected, rtol=1e-15)
 
 
 def test_forbidden_pairs(rng):
     M = metric(rng, 6)
     M[:3, 3:] = M[3:, :3] = np.inf
     P = np.concatenate([rng.dirichlet(np.ones(3), (4, 2)).reshape(4, 6) / 2])
-    require_same(emd.pairwise(M, P), M, P, P)
+    require_same(emd.pairwise(P, None, M).values, M, P, P)
     P[2] = [1, 0, 0, 0, 0, 0]
     with pytest.raises(ValueError, match=r"histogram 0 to histogram 2: no plan .* row 3"):
-        emd.pairwise(M, P)
+        emd.pairwise(P, None, M)
     with pytest.raises(ValueError, match=r"histogram 2 to histogram 0: no plan"):
-        emd.pairwise(M, P[:3], P[1:2])
+        emd.pairwise(P[:3], P[1:2], M)
 
 
 def test_counts(rng):
     P, M = rng.integers(0, 9, (5, 7)), metric(rng, 7)
-    W = emd.pairwise(M, P, normalize=True)
+    W = emd.pairwise(P, None, M, normalize=True).values
     shares = P / P.sum(axis=1, keepdims=True)
     require_same(W, M, shares, shares)
     with pytest.raises(ValueError, match=r"rows of equal mass, got .* pass `normalize=True`"):
-        emd.pairwise(M, P)
+        emd.pairwise(P, None, M)
 
 
 def test_masses(rng):
     P, Q, M = rng.dirichlet(np.ones(5), 3), rng.dirichlet(np.ones(5), 3), metric(rng, 5)
-    W = emd.pairwise(M, P, Q)
-    assert_allclose(emd.pairwise(M, 2.0**30 * P, 2.0**30 * Q), 2.0**30 * W, rtol=1e-13)
-    assert_allclose(emd.pairwise(M, 1e-9 * P, 1e-9 * Q), 1e-9 * W, rtol=1e-13)
-    assert_allclose(emd.pairwise(1e150 * M, P, Q), 1e150 * W, rtol=1e-13)
-    single = emd.pairwise(M.astype(np.float32), P.astype(np.float32), Q.astype(np.float32))
+    W = emd.pairwise(P, Q, M).values
+    assert_allclose(emd.pairwise(2.0**30 * P, 2.0**30 * Q, M).values, 2.0**30 * W, rtol=1e-13)
+    assert_allclose(emd.pairwise(1e-9 * P, 1e-9 * Q, M).values, 1e-9 * W, rtol=1e-13)
+    assert_allclose(emd.pairwise(P, Q, 1e150 * M).values, 1e150 * W, rtol=1e-13)
+    single = emd.pairwise(P.astype(np.float32), Q.astype(np.float32), M.astype(np.float32)).values
     assert single.dtype == np.float64
     assert_allclose(single, W, rtol=1e-5)
 
@@ -177,32 +179,32 @@ def test_inputs_stay_as_they_are(rng):
     kept = P.copy(), M.copy()
     P.setflags(write=False)
     M.setflags(write=False)
-    W = emd.pairwise(M, P)
+    W = emd.pairwise(P, None, M).values
     assert_array_equal(P, kept[0])
     assert_array_equal(M, kept[1])
-    assert_array_equal(emd.pairwise(np.asfortranarray(M), np.asfortranarray(P)), W)
-    assert_array_equal(emd.pairwise(M.tolist(), P.tolist()), W)
+    assert_array_equal(emd.pairwise(np.asfortranarray(P), None, np.asfortranarray(M)).values, W)
+    assert_array_equal(emd.pairwise(P.tolist(), None, M.tolist()).values, W)
 
 
 def test_one_histogram(rng):
     p, M = rng.dirichlet(np.ones(4)), metric(rng, 4)
-    assert_array_equal(emd.pairwise(M, [p]), [[0.0]])
-    assert emd.pairwise(M + 1.0, [p])[0, 0] == pytest.approx(1.0)
+    assert_array_equal(emd.pairwise([p], None, M).values, [[0.0]])
+    assert emd.pairwise([p], None, M + 1.0).values[0, 0] == pytest.approx(1.0)
 
 
 def test_many_bins(rng, monkeypatch):
     monkeypatch.setattr(small, "_MOST_PAIRS", 30)
     P, M = rng.dirichlet(np.ones(20), 3), metric(rng, 20)
-    require_same(emd.pairwise(M, P), M, P, P)
+    require_same(emd.pairwise(P, None, M).values, M, P, P)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_tasks(rng, monkeypatch, size):
     P, Q, M = rng.dirichlet(np.ones(6), 6), rng.dirichlet(np.ones(6), 4), metric(rng, 6)
-    whole = emd.pairwise(M, P), emd.pairwise(M, P, Q)
+    whole = emd.pairwise(P, None, M).values, emd.pairwise(P, Q, M).values
     monkeypatch.setattr(_pairwise, "_MOST_WEIGHTS", 6 * size)
-    assert_array_equal(emd.pairwise(M, P), whole[0])
-    assert_array_equal(emd.pairwise(M, P, Q), whole[1])
+    assert_array_equal(emd.pairwise(P, None, M).values, whole[0])
+    assert_array_equal(emd.pairwise(P, Q, M).values, whole[1])
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
@@ -210,16 +212,16 @@ def test_backends_of_joblib(rng, backend, loops):
     if backend == "loky" and loops == "plain":
         pytest.skip("new processes start with plain loops anyway")
     P, M = rng.dirichlet(np.ones(6), 6), metric(rng, 6)
-    whole = emd.pairwise(M, P)
+    whole = emd.pairwise(P, None, M).values
     with parallel_config(backend=backend, n_jobs=2):
-        assert_allclose(emd.pairwise(M, P), whole, rtol=1e-14)
+        assert_allclose(emd.pairwise(P, None, M).values, whole, rtol=1e-14)
 
 
 def test_a_bar(rng, capsys):
     P, M = rng.dirichlet(np.ones(6), 6), metric(rng, 6)
-    W = emd.pairwise(M, P, progress=True)
+    W = emd.pairwise(P, None, M, progress=True).values
     assert "15/15" in capsys.readouterr().err
-    assert_array_equal(W, emd.pairwise(M, P))
+    assert_array_equal(W, emd.pairwise(P, None, M).values)
     assert capsys.readouterr().err == ""
 
 
@@ -229,9 +231,9 @@ def test_a_bar(rng, capsys):
 def test_a_bar_where_all_answers_come_at_the_end(rng, capsys):
     P, M = rng.dirichlet(np.ones(6), 6), metric(rng, 6)
     with parallel_config(backend="multiprocessing", n_jobs=2):
-        W = emd.pairwise(M, P, progress=True)
+        W = emd.pairwise(P, None, M, progress=True).values
     assert "15/15" in capsys.readouterr().err
-    assert_allclose(W, emd.pairwise(M, P), rtol=1e-14)
+    assert_allclose(W, emd.pairwise(P, None, M).values, rtol=1e-14)
 
 
 def test_as_a_metric_of_scikit_learn(rng):
@@ -240,31 +242,45 @@ def test_as_a_metric_of_scikit_learn(rng):
     line = np.abs(np.arange(10.0)[:, None] - np.arange(10.0))
     low, high = rng.dirichlet([8.0] * 3 + [0.1] * 7, 20), rng.dirichlet([0.1] * 7 + [8.0] * 3, 20)
     X, y = np.concatenate((low[:10], high[:10])), np.repeat([0, 1], 10)
-    nearest = KNeighborsClassifier(3, metric="precomputed").fit(emd.pairwise(line, X), y)
+    nearest = KNeighborsClassifier(3, metric="precomputed").fit(
+        emd.pairwise(X, None, line).values, y
+    )
     new = np.concatenate((low[10:], high[10:]))
-    assert_array_equal(nearest.predict(emd.pairwise(line, new, X)), y)
+    assert_array_equal(nearest.predict(emd.pairwise(new, X, line).values), y)
 
 
 def test_the_limit_is_on_each_pair(rng):
     P, M = rng.dirichlet(np.ones(20), 3), rng.random((20, 20))
     with pytest.raises(emd.ConvergenceError, match=r"0 to histogram 0: .* limit of 2 iter"):
-        emd.pairwise(M, P, max_iter=2)
+        emd.pairwise(P, None, M, max_iter=2)
     with pytest.raises(TypeError, match="`max_iter` must be an integer"):
-        emd.pairwise(M, P, max_iter=2.5)
+        emd.pairwise(P, None, M, max_iter=2.5)
+
+
+TWO = np.ones((2, 2))
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (([[0.0, 1.0]], [[1.0]]), r"`M` must be square .* got shape \(1, 2\): pass `Q`"),
-        ((np.ones((2, 2)), [0.5, 0.5]), r"`P` must have shape \(k, 2\), .* got \(2,\)"),
-        ((np.ones((2, 3)), [[1, 0]], [[1, 0]]), r"`Q` must have shape \(k, 3\), .*column"),
-        ((np.ones((2, 2)), np.ones((0, 2))), r"`P` must have shape .* got \(0, 2\)"),
-        ((np.ones((2, 2)), [[1, -1]]), r"`P` must be finite and at least 0, got P\[0, 1\] = -1"),
-        ((np.ones((2, 2)), [[1, 0], [0, 0]]), r"`P` must have positive mass, .* in row 1"),
-        ((np.ones((2, 2)), [[1, 0]], [[1, 1]]), r"1 in row 0 of P and 2 in row 0 of Q"),
-        ((np.ones((2, 2)), [[1, 0], [8e307, 8e307]]), r"below 2\*\*1000, got 1.6e\+308 in row 1"),
-        (([[0.0, np.nan], [1, 0]], [[1, 0]]), r"`M` must be finite, or \+inf .* M\[0, 1\] = nan"),
+        (([[1.0]], None, [[0.0, 1.0]]), r"`M` must be square .* got shape \(1, 2\): pass `Q`"),
+        (([0.5, 0.5], None, TWO), r"`P` must have shape \(k, 2\), .* got \(2,\)"),
+        (([[1, 0]], [[1, 0]], np.ones((2, 3))), r"`Q` must have shape \(k, 3\), .*column"),
+        ((np.ones((0, 2)), None, TWO), r"`P` must have shape .* got \(0, 2\)"),
+        (
+            ([[1, -1]], None, TWO),
+            r"`P` must be finite and at least 0, got P\[0, 1\] = -1",
+        ),
+        (([[1, 0], [0, 0]], None, TWO), r"`P` must have positive mass, .* in row 1"),
+        (([[1, 0]], [[1, 1]], TWO), r"1 in row 0 of P and 2 in row 0 of Q"),
+        (
+            ([[1, 0], [8e307, 8e307]], None, TWO),
+            r"below 2\*\*1000, got 1.6e\+308 in row 1",
+        ),
+        (
+            ([[1, 0]], None, [[0.0, np.nan], [1, 0]]),
+            r"`M` must be finite, or \+inf .* M\[0, 1\] = nan",
+        ),
     ],
     ids=["rectangle", "vector", "bins", "none", "negative", "empty", "masses", "huge", "nan"],
 )
@@ -275,6 +291,6 @@ def test_errors(given, message):
 
 def test_types(rng):
     with pytest.raises(TypeError, match=r"`P` .* complex128"):
-        emd.pairwise(np.ones((2, 2)), [[1j, 1.0]])
+        emd.pairwise([[1j, 1.0]], None, np.ones((2, 2)))
     with pytest.raises(TypeError, match=r"`M` .* bool"):
-        emd.pairwise(np.ones((2, 2)) > 0, [[1.0, 0.0]])
+        emd.pairwise([[1.0, 0.0]], None, np.ones((2, 2)) > 0)

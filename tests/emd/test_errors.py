@@ -237,7 +237,7 @@ def test_every_array_comes_from_numpy():
     with pytest.raises(TypeError, match=match.format("plan")):
         emd.certify(A, B, M, torch.tensor(plan), A, B, method="")
     with pytest.raises(TypeError, match=match.format("f")):
-        emd.c_transform(M, f)
+        emd.c_transform(f, M)
     with pytest.raises(TypeError, match=match.format(r"start\[0\]")):
         emd.solve(A, B, M, start=(f, g))
     with pytest.raises(TypeError, match=match.format("spacing")):

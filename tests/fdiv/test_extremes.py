@@ -262,7 +262,9 @@ def test_nothing_moves_where_that_costs_more_than_float64_holds():
 
 def test_points_without_coordinates_are_refused():
     with pytest.raises(ValueError, match="`points` must have 1 coordinates each"):
-        fdiv.from_densities(lambda x: -(x**2), lambda x: -(x**2), (-1, 1), points=np.empty((2, 0)))
+        fdiv.from_densities(
+            fdiv.kl, lambda x: -(x**2), lambda x: -(x**2), (-1, 1), points=np.empty((2, 0))
+        )
 
 
 def test_gaussians_whose_variances_differ_by_all_that_float64_holds():
@@ -292,7 +294,7 @@ def test_the_chernoff_exponent_of_nearly_equal_pairs_with_a_tiny_atom():
 
 def test_a_density_with_a_point_at_the_end_of_float64():
     found = fdiv.from_densities(
-        lambda x: -(x**2), lambda x: -(x**2), (-1, 1), points=[1e308], normalize=True
+        fdiv.kl, lambda x: -(x**2), lambda x: -(x**2), (-1, 1), points=[1e308], normalize=True
     )
     assert float(found) == 0
 

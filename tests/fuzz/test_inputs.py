@@ -89,7 +89,7 @@ OTHERS = {
     "max_iter": lambda x: emd.solve(A, B, M, max_iter=x),
     "max_iter batch": lambda x: emd.solve_batch(A, B, M, max_iter=x),
     "max_iter points": lambda x: emd.solve_points(X, Y, max_iter=x),
-    "max_iter pairwise": lambda x: emd.pairwise(M, P, max_iter=x),
+    "max_iter pairwise": lambda x: emd.pairwise(P, None, M, max_iter=x),
     "start": lambda x: emd.solve(A, B, M, start=x),
     "metric": lambda x: emd.solve_points(X, Y, metric=x),
     "metric grid": lambda x: emd.solve_grid(P, P, x),
@@ -123,9 +123,13 @@ OTHERS = {
     "bernoulli": lambda x: closed_form.bernoulli(fdiv.kl, x, 0.5),
     "laplace": lambda x: closed_form.laplace(fdiv.kl, x, 1.0, 0.0, x),
     "gamma": lambda x: closed_form.gamma(fdiv.kl, 1.0, x, x, 1.0),
-    "support": lambda x: float(fdiv.from_densities(_log, _log, x)),
-    "points": lambda x: float(fdiv.from_densities(_log, _log, (-1, 1), points=x, normalize=True)),
-    "rtol": lambda x: float(fdiv.from_densities(_log, _log, (-1, 1), rtol=x, normalize=True)),
+    "support": lambda x: float(fdiv.from_densities(fdiv.kl, _log, _log, x)),
+    "points": lambda x: float(
+        fdiv.from_densities(fdiv.kl, _log, _log, (-1, 1), points=x, normalize=True)
+    ),
+    "rtol": lambda x: float(
+        fdiv.from_densities(fdiv.kl, _log, _log, (-1, 1), rtol=x, normalize=True)
+    ),
 }
 
 

@@ -31,7 +31,15 @@ _LITTLE = 16 * _ROUNDING
 
 
 def certify(
-    a: Any, b: Any, M: Any, plan: Any, f: Any, g: Any, *, method: str, iterations: int | None = None
+    a: Any,
+    b: Any,
+    M: Any,
+    plan: Any,
+    f: Any,
+    g: Any,
+    *,
+    method: str = "given",
+    iterations: int | None = None,
 ) -> Transport:
     """Return the certificate of an answer, computed from the problem and the answer alone.
 
@@ -53,7 +61,7 @@ def certify(
     f, g : array_like, shapes (n,) and (m,)
         The potentials, right or wrong. The better of f and g as a start is taken.
     method : str
-        The name to record.
+        The name to record, of whoever found the answer.
     iterations : int, optional
         The number to record.
 
@@ -73,8 +81,7 @@ def certify(
     --------
     >>> from divkit import emd
     >>> M = [[0.0, 1.0], [1.0, 0.0]]
-    >>> t = emd.certify([0.5, 0.5], [0.5, 0.5], M, [[0.0, 0.5], [0.5, 0.0]], [0, 0], [0, 0],
-    ...                 method="a guess")
+    >>> t = emd.certify([0.5, 0.5], [0.5, 0.5], M, [[0.0, 0.5], [0.5, 0.0]], [0, 0], [0, 0])
     >>> t.value, t.dual_value, t.gap, t.primal_residual
     (1.0, 0.0, 1.0, 0.0)
     """
@@ -92,20 +99,20 @@ def certify(
     )[0]
 
 
-def c_transform(M: Any, f: Any) -> Vector:
+def c_transform(f: Any, M: Any) -> Vector:
     r"""Return the largest g with f_i + g_j ≤ M_ij, the c-transform of f.
 
     .. math:: f^c_j = \min_i M_{ij} - f_i
 
     Forbidden pairs (M_ij = +inf) do not bind; where a whole column is forbidden, f^c_j is +inf.
-    The transform back, along the rows, is ``c_transform(M.T, g)``; f^cc ≥ f and f^ccc = f^c.
+    The transform back, along the rows, is ``c_transform(g, M.T)``; f^cc ≥ f and f^ccc = f^c.
 
     Parameters
     ----------
-    M : array_like or SciPy sparse array, shape (n, m)
-        Costs; +inf forbids a pair, and so does absence from a sparse array.
     f : array_like, shape (n,)
         Potential on the rows; +inf only where every pair is forbidden.
+    M : array_like or SciPy sparse array, shape (n, m)
+        Costs; +inf forbids a pair, and so does absence from a sparse array.
 
     Returns
     -------
@@ -125,7 +132,7 @@ def c_transform(M: Any, f: Any) -> Vector:
     Examples
     --------
     >>> from divkit import emd
-    >>> emd.c_transform([[0.0, 3.0], [1.0, 1.0]], [0.0, 0.5])
+    >>> emd.c_transform([0.0, 0.5], [[0.0, 3.0], [1.0, 1.0]])
     array([0. , 0.5])
     """
     costs: Costs

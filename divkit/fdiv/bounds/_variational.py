@@ -39,7 +39,7 @@ class Bound:
 
 
 def plain(
-    D: Divergence, p: Array, q: Array, T: Array, axis: int = -1, normalize: bool = False
+    D: Divergence, p: Array, q: Array, T: Array, *, axis: int = -1, normalize: bool = False
 ) -> Bound:
     """Return E_P T − E_Q f*(T), the bound of the critic as it is: `Divergence.bound`.
 
@@ -55,7 +55,7 @@ def plain(
 
 
 def shifted(
-    D: Divergence, p: Array, q: Array, T: Array, axis: int = -1, normalize: bool = False
+    D: Divergence, p: Array, q: Array, T: Array, *, axis: int = -1, normalize: bool = False
 ) -> Bound:
     """Return sup over ν of E_P T − (ν + E_Q f*(T−ν)), at least the plain bound [1]_.
 
@@ -107,7 +107,7 @@ def shifted(
 
 
 def shifted_and_scaled(
-    D: Divergence, p: Array, q: Array, T: Array, axis: int = -1, normalize: bool = False
+    D: Divergence, p: Array, q: Array, T: Array, *, axis: int = -1, normalize: bool = False
 ) -> Bound:
     """Return sup over c and ν of c E_P T − (ν + E_Q f*(cT−ν)), at least the shifted bound.
 
@@ -138,7 +138,7 @@ def shifted_and_scaled(
     if (best.scale != 1).all() and np.isfinite(_plain(best.value)).all():
         return best
     # Penalties of a critic so large may overflow, and then it is worth nothing.
-    other = shifted(D, p, q, T, axis, normalize)
+    other = shifted(D, p, q, T, axis=axis, normalize=normalize)
     xp = _check.namespace(p, q, T)
     worse = other.value > best.value
     kept = ~np.asarray(_plain(worse), dtype=bool)
