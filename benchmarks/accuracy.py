@@ -1,6 +1,6 @@
 """Worst relative error of every divergence, beside SciPy's, against 60 digits.
 
-``python benchmarks/accuracy.py`` prints the table. The reference is Σ q f(p/q) of the normalised
+``python benchmarks/accuracy.py`` prints the table. The reference is Σ q f(p/q) of the normalized
 measures, with the record's generator evaluated in mpmath: a new divergence needs nothing here. That
 the generators are those of the literature is tested in `tests/fdiv`.
 """
@@ -76,7 +76,7 @@ _MPMATH = SimpleNamespace(
 
 
 def reference(D: Divergence, p: np.ndarray, q: np.ndarray) -> mp.mpf:
-    """Return Σ q f(p/q) of the normalised measures at 60 digits."""
+    """Return Σ q f(p/q) of the normalized measures at 60 digits."""
     with mp.workdps(60):
         # A parameter such as 0.3 is rounded, and 1 − 0.3 again: f(1) is not quite what it should
         # be, which D does not depend on but for this difference.

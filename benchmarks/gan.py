@@ -132,12 +132,15 @@ def minibatch(n: int) -> list[float]:
     def with_pot(x: Tensor, y: Tensor) -> Tensor:
         return ot.emd2(uniform, uniform, torch.cdist(x, y) ** 2)
 
-    losses = gan.earth_mover, with_pot
+    def ours(x: Tensor, y: Tensor) -> Tensor:
+        return gan.earth_mover(x, y, metric="sqeuclidean")
+
+    losses = ours, with_pot
     one, other = (loss(x, y).item() for loss in losses)
     if not abs(one - other) < 1e-4 * one:
         raise ArithmeticError(f"{one} is not {other}")
     for _ in range(20000 // n):  # as in training: small problems are compiled once it pays
-        gan.earth_mover(x, y)
+        ours(x, y)
     return times(*(lambda loss=loss: loss(x, y).backward() for loss in losses), repeats=10)
 
 

@@ -45,8 +45,8 @@ def smooth(n: int) -> Histograms:
     """Return two mixtures of five Gaussians each on n × n cells."""
     rng = np.random.default_rng(0)
     cells = (np.indices((n, n)) + 0.5) / n
-    centres = rng.random((2, 5, 2, 1, 1))
-    x = np.exp(-100 * ((cells - centres) ** 2).sum(axis=2)).sum(axis=1)
+    centers = rng.random((2, 5, 2, 1, 1))
+    x = np.exp(-100 * ((cells - centers) ** 2).sum(axis=2)).sum(axis=1)
     a, b = x / x.sum(axis=(1, 2), keepdims=True)
     return a, b
 

@@ -1,7 +1,7 @@
 """Divergences and optimal transport inside convex problems of cvxpy.
 
-Both are jointly convex in the two distributions, so each may be minimised, bounded and added to
-whatever else is convex: barycentres, projections, fits with a budget of divergence.
+Both are jointly convex in the two distributions, so each may be minimized, bounded and added to
+whatever else is convex: barycenters, projections, fits with a budget of divergence.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def divergence(D: Divergence, p: Any, q: Any) -> Expression:
     value = cp.sum(D.formulas.cone(p, q, atoms))
     if D.at_one:
         value += D.at_one * cp.sum(q)
-    return atoms.minimised(value)
+    return atoms.minimized(value)
 
 
 def emd(a: Any, b: Any, M: Any) -> Expression:
@@ -124,7 +124,7 @@ def emd(a: Any, b: Any, M: Any) -> Expression:
 
     Examples
     --------
-    The barycentre of two distributions on a line is between them:
+    The barycenter of two distributions on a line is between them:
 
     >>> import cvxpy as cp, numpy as np
     >>> from divkit import cvx
@@ -203,7 +203,7 @@ class _Atoms:
         self._constraints.append(self._cp.PowCone3D(*cone))
         return value
 
-    def minimised(self, value: Any) -> Expression:
+    def minimized(self, value: Any) -> Expression:
         """Return an expression with the least value that the constraints allow."""
         return _least(self._cp, value, self._constraints, self._variables)
 

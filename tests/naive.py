@@ -101,7 +101,7 @@ def limits(name: str, parameters: tuple[float, ...] = ()) -> tuple[mp.mpf, mp.mp
 def divergence(
     name: str, p: np.ndarray, q: np.ndarray, parameters: tuple[float, ...] = ()
 ) -> mp.mpf:
-    """Return Σ q f(p/q) of the normalised measures."""
+    """Return Σ q f(p/q) of the normalized measures."""
     with mp.workdps(DIGITS):
         f = generator(name, parameters)
         at_zero, slope = limits(name, parameters)
@@ -121,7 +121,7 @@ def divergence(
 
 
 def affinity(p: np.ndarray, q: np.ndarray, s: mp.mpf) -> mp.mpf:
-    """Return Σ p^s q^(1−s) of the normalised measures."""
+    """Return Σ p^s q^(1−s) of the normalized measures."""
     with mp.workdps(DIGITS):
         P, Q = ([mp.mpf(float(x)) for x in y] for y in (p, q))
         p_mass, q_mass = mp.fsum(P), mp.fsum(Q)

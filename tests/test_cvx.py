@@ -77,7 +77,7 @@ def test_jointly_convex(D):
 
 
 @EVERY
-def test_no_neighbour_of_a_minimum_is_lower(rng, D):
+def test_no_neighbor_of_a_minimum_is_lower(rng, D):
     # The closest distribution to q with a given mean, by what fdiv says.
     q, x = rng.dirichlet(3 * np.ones(N)), np.linspace(0, 1, N)
     p = cp.Variable(N, nonneg=True)
@@ -159,8 +159,8 @@ def test_free_marginals(rng):
     np.testing.assert_allclose(b.value, expected, atol=1e-6)
 
 
-def test_barycentre(rng):
-    # On a line with squared costs the barycentre of two points is between them.
+def test_barycenter(rng):
+    # On a line with squared costs the barycenter of two points is between them.
     x = np.arange(7.0)
     M = (x[:, None] - x) ** 2
     b = cp.Variable(7)

@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from divkit import __version__, emd, fdiv
-from divkit._errors import ConvergenceError
 from divkit.cli import _files, _tables
 from divkit.cli._compare import Comparison, Metric, compare, compare_samples
 
@@ -27,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # What a user can mend: a file, an option, a problem that is too large.
-_MENDABLE = ValueError, TypeError, OSError, ConvergenceError, MemoryError
+_MENDABLE = ValueError, TypeError, OSError, ArithmeticError, MemoryError
 out = Console()
 err = Console(stderr=True)
 

@@ -1,4 +1,4 @@
-"""Transport between histograms on a grid, as a flow between neighbouring cells."""
+"""Transport between histograms on a grid, as a flow between neighboring cells."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def solve_grid(
         \pi 1 = a, \pi^T 1 = b \Bigr\}
 
     where d(i, j) is Σ_k w_k |i_k − j_k| (``"cityblock"``) or max_k w_k |i_k − j_k|
-    (``"chebyshev"``). Both are lengths of shortest paths between neighbouring cells, so that the
+    (``"chebyshev"``). Both are lengths of shortest paths between neighboring cells, so that the
     plan is a flow between those: 2d arcs for each cell, or 3^d − 1 for the moves of a king,
     instead of one for each pair of cells.
 
@@ -50,7 +50,7 @@ def solve_grid(
     metric : {"cityblock", "chebyshev"}
         The distance between cells.
     spacing : float or sequence of d floats, optional
-        The distance w_k of neighbours along each axis; by default 1.
+        The distance w_k of neighbors along each axis; by default 1.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def solve_grid(
 
     Notes
     -----
-    The certificate is for all pairs, although it looks at neighbours only. `dual_residual` is a
+    The certificate is for all pairs, although it looks at neighbors only. `dual_residual` is a
     bound on what the rounding of f can add to any f_i − f_j.
 
     References
@@ -117,7 +117,7 @@ def solve_grid(
 
 
 def _network(shape: tuple[int, ...], metric: str, widths: tuple[float, ...]) -> Network:
-    """Return the arcs between neighbouring cells."""
+    """Return the arcs between neighboring cells."""
     with loading:
         from divkit.emd._flow.cheapest_flow import by_rows  # compiled code
 
@@ -151,7 +151,7 @@ def _histogram(name: str, x: Any) -> Vector:
 
 
 def _widths(spacing: Any, shape: tuple[int, ...]) -> Vector:
-    """Return the distance of neighbours along each axis."""
+    """Return the distance of neighbors along each axis."""
     if spacing is None:
         return np.ones(len(shape))
     widths = _check.numpy_array("spacing", spacing)
@@ -170,7 +170,7 @@ def _widths(spacing: Any, shape: tuple[int, ...]) -> Vector:
 def _moves(
     metric: str, shape: tuple[int, ...], widths: Vector
 ) -> Iterator[tuple[tuple[int, ...], float]]:
-    """Yield the steps from a cell to its neighbours, and their lengths.
+    """Yield the steps from a cell to its neighbors, and their lengths.
 
     Steps of a king that cost max w_k over the axes moved along make up max_k w_k |i_k − j_k|, if
     those along the widest axes can take all the others along. A step along another axis that is
@@ -186,7 +186,7 @@ def _moves(
                 raise ValueError(
                     "metric 'chebyshev' needs the same spacing along all axes, got "
                     f"{narrow} along axis {k} and {wide} along axis {widest}: "
-                    "otherwise distances are not lengths of paths between neighbours; use "
+                    "otherwise distances are not lengths of paths between neighbors; use "
                     "`emd.solve_points` on the cells' coordinates"
                 )
     for step in product(*((-1, 0, 1) if cells > 1 else (0,) for cells in shape)):

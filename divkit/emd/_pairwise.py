@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import pairwise as neighbours
+from itertools import pairwise as neighbors
 from typing import Any
 
 import numpy as np
@@ -159,7 +159,7 @@ def pairwise(
     size = max(1, min(_PER_TASK // M.size, _MOST_WEIGHTS // max(M.shape)))
     if effective_n_jobs() > 1:
         size = max(1, min(size, pairs // (_TASKS * effective_n_jobs())))
-    parts = list(neighbours([*range(0, pairs, size), pairs]))
+    parts = list(neighbors([*range(0, pairs, size), pairs]))
 
     def places(start: int, stop: int) -> tuple[Indices, Indices]:
         number = np.arange(start, stop)

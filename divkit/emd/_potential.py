@@ -116,7 +116,7 @@ class Potential:
         """Return f at the points `x`, shape (k, d), or (k,) on a line; +inf if all is forbidden."""
         return self._minima(self._others(x))[1]
 
-    def minimiser(self, x: Any) -> Indices:
+    def minimizer(self, x: Any) -> Indices:
         """Return for every point of `x` the first j where the minimum is attained."""
         return self._minima(self._others(x))[0]
 

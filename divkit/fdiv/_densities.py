@@ -74,7 +74,7 @@ def from_densities(
     support : pair of floats, or two pairs
         ``(low, high)``, or one such pair for each coordinate of a rectangle; ends may be infinite.
     normalize : bool
-        Divide each density by its integral, for unnormalised ones.
+        Divide each density by its integral, for unnormalized ones.
     points : sequence of points
         Where to split the region: at jumps, kinks and narrow peaks. The peaks of densities of one
         variable are searched for on their own.

@@ -62,7 +62,7 @@ class Divergence(Record):
 
         Atoms with p = 0 count q·f(0⁺), those with q = 0 count p·f′(∞), and those with both 0
         nothing. The masses of p and q must be equal to rounding; they are then divided out with
-        exact sums, so that the value is that of the normalised measures.
+        exact sums, so that the value is that of the normalized measures.
 
         Parameters
         ----------

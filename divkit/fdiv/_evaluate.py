@@ -1,4 +1,4 @@
-"""D(P‖Q) on arrays: exact normalisation, zeros, axes; and the dual side, witness and bound."""
+"""D(P‖Q) on arrays: exact normalization, zeros, axes; and the dual side, witness and bound."""
 
 from __future__ import annotations
 

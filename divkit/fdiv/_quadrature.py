@@ -132,7 +132,7 @@ class _Boxes:
 
 
 def _pieces(cuts: Vector) -> list[tuple[float, float, bool]]:
-    """Return (start, span, endless) of every piece between neighbouring cuts."""
+    """Return (start, span, endless) of every piece between neighboring cuts."""
     pieces = []
     for low, high in itertools.pairwise(map(float, cuts)):
         if low == -INF:

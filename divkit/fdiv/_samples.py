@@ -64,7 +64,7 @@ def histograms(
     zeros : {"keep", "merge"} or float
         What to do with bins that a sample leaves empty, where many divergences are infinite.
         "keep" leaves them. A number is added to every count of both samples: ½ is the usual
-        pseudo-count. "merge" joins neighbouring bins until both samples have mass in each; one
+        pseudo-count. "merge" joins neighboring bins until both samples have mass in each; one
         column only.
     weights : pair of arrays or None
         The weights of the rows of `x` and of `y`, at least 0. They count; rules ignore them.
@@ -135,7 +135,7 @@ def histograms(
         keep = _shared_edges(counts)
         edges = (edges[0][keep],)
         counts = tuple(np.add.reduceat(count, keep[:-1]) for count in counts)
-    p, q = (_normalised(count.ravel() + pseudo_count) for count in counts)
+    p, q = (_normalized(count.ravel() + pseudo_count) for count in counts)
     return Histograms(p, q, edges, (counts[0], counts[1]))
 
 
@@ -281,7 +281,7 @@ def _shared_edges(counts: tuple[Array, ...]) -> NDArray[np.intp]:
     return np.array(keep)
 
 
-def _normalised(counts: Array) -> Vector:
+def _normalized(counts: Array) -> Vector:
     # A power of two, so that no sum of pseudo-counts leaves the range of float64.
     counts = np.ldexp(counts, -int(np.frexp(counts.max())[1]))
     result: Vector = counts / counts.sum()

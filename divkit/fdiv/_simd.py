@@ -1,4 +1,4 @@
-"""The elementary functions of the fused loops, in a form that a compiler can vectorise.
+"""The elementary functions of the fused loops, in a form that a compiler can vectorize.
 
 A call to a mathematical library ends a vector loop; shifts, one division and a polynomial do not.
 The module is the `xp` of the loops. It has its own versions of the functions of `elementary`,

@@ -55,7 +55,7 @@ class Tiny:
     mass: Vector
 
     def value(self, D: Record) -> Vector:
-        """Return Σ h over these atoms of the normalised measures."""
+        """Return Σ h over these atoms of the normalized measures."""
         h = D.formulas.integrand(self.p, self.q, self.difference, np)
         part = np.ldexp(h / self.mass, self.exponent)
         lost = ~(np.abs(h) < math.inf)

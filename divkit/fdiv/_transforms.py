@@ -32,7 +32,7 @@ class Transform:
     value : (p, q, normalize) -> array
         The value for atoms on the last axis.
     dual : (log_p, log_q, T, xp) -> array
-        The lower bound by a critic T, given the logarithms of normalised p and q, atoms on the
+        The lower bound by a critic T, given the logarithms of normalized p and q, atoms on the
         last axis.
     formula : str
         The definition.
@@ -214,7 +214,7 @@ def _chernoff(p: Array, q: Array, normalize: bool) -> Array:
 
 
 def chernoff_exponent(p: Array, q: Array) -> Array:
-    """Return the s in (0, 1) that maximises −log Σ p^s q^(1−s), atoms on the last axis.
+    """Return the s in (0, 1) that maximizes −log Σ p^s q^(1−s), atoms on the last axis.
 
     The maximum is where log(p/q) has mean 0 under p^s q^(1−s); 52 halvings find it to rounding,
     and the value at it to the square of that.
@@ -231,7 +231,7 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     both = (p > 0) & (q > 0)
     given = both | ((p == 0) & (q == 0))
     log_p, log_q = (xp.where(both, _log_share(x, xp), 0.0) for x in (p, q))
-    p, q = (xp.where(both, _normalised(x, xp), 1.0) for x in (p, q))
+    p, q = (xp.where(both, _normalized(x, xp), 1.0) for x in (p, q))
     # Where p ≈ q the logarithm must not come from a rounded p/q.
     d = (p - q) / q
     # Nor from shares that are no normal numbers, which have few digits.
@@ -305,7 +305,7 @@ def _minus_log_affinity(p: Array, q: Array, s: float, normalize: bool) -> Array:
     return value[()] if xp is np else value
 
 
-def _normalised(x: Array, xp: Any) -> Array:
+def _normalized(x: Array, xp: Any) -> Array:
     """Return x divided by its mass, which may overflow."""
     mass = xp.sum(x, axis=-1, keepdims=True)
     large = mass == np.inf
@@ -315,7 +315,7 @@ def _normalised(x: Array, xp: Any) -> Array:
 
 def _log_share(x: Array, xp: Any) -> Array:
     """Return log of x divided by its mass where x > 0, and a finite number where it is 0."""
-    share = _normalised(x, xp)
+    share = _normalized(x, xp)
     ordinary = share >= float(xp.finfo(share.dtype).smallest_normal)
     # A smaller share has few digits, or none.
     mass = xp.sum(x, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Objectives of generative adversarial networks: what critic and generator minimise.
+"""Objectives of generative adversarial networks: what critic and generator minimize.
 
 Needs torch, and is the only part of divkit that does. Networks are the caller's.
 """

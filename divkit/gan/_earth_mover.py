@@ -28,14 +28,14 @@ def earth_mover(
     y: Tensor,
     a: Tensor | None = None,
     b: Tensor | None = None,
-    metric: Any = "sqeuclidean",
+    metric: Any = "euclidean",
 ) -> Tensor:
     r"""Return the cost of the cheapest plan that carries the points x to the points y.
 
     .. math:: W = \min_{\pi \ge 0} \Bigl\{ \sum_{ij} c(x_i, y_j) \, \pi_{ij} :
         \pi 1 = a, \pi^T 1 = b \Bigr\}
 
-    A generator may minimise it as it is, without a critic: it is finite and has a gradient
+    A generator may minimize it as it is, without a critic: it is finite and has a gradient
     wherever the samples lie.
 
     Parameters
@@ -47,9 +47,9 @@ def earth_mover(
         Their masses, at least 0 and of equal sum. None is uniform, with the mass of the other, or
         1.
     metric : str, float or callable
-        The cost: ``"sqeuclidean"``, ``"euclidean"``, ``"cityblock"``, ``"chebyshev"``, a number
-        p ≥ 1 for the p-norm, or a differentiable function of x and y that returns their costs,
-        shape (..., n, m).
+        The cost: ``"euclidean"``, whose value is W₁; ``"sqeuclidean"``, whose value is W₂²;
+        ``"cityblock"``, ``"chebyshev"``, a number p ≥ 1 for the p-norm, or a differentiable
+        function of x and y that returns their costs, shape (..., n, m).
 
     Returns
     -------
@@ -81,12 +81,12 @@ def earth_mover(
     >>> x = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
     >>> y = torch.tensor([[1.0, 2.0], [0.0, 2.0]], requires_grad=True)
     >>> loss = gan.earth_mover(x, y)
-    >>> loss.item()
-    4.0
+    >>> loss.item(), gan.earth_mover(x, y, metric="sqeuclidean").item()
+    (2.0, 4.0)
     >>> loss.backward()
     >>> y.grad
-    tensor([[0., 2.],
-            [0., 2.]])
+    tensor([[0.0000, 0.5000],
+            [0.0000, 0.5000]])
     """
     return couple_points(x, y, a, b, metric).value
 
@@ -96,7 +96,7 @@ def couple_points(
     y: Tensor,
     a: Tensor | None = None,
     b: Tensor | None = None,
-    metric: Any = "sqeuclidean",
+    metric: Any = "euclidean",
 ) -> Coupling:
     """Return the cheapest plan between points, its cost and its potentials.
 
@@ -108,7 +108,7 @@ def couple_points(
     >>> from divkit import gan
     >>> x = torch.tensor([[0.0], [1.0], [5.0]])
     >>> y = torch.tensor([[6.0], [0.0], [1.0]])
-    >>> found = gan.couple_points(x, y, metric="euclidean")
+    >>> found = gan.couple_points(x, y)
     >>> 3 * found.plan
     tensor([[0., 1., 0.],
             [0., 0., 1.],

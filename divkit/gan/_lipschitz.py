@@ -92,7 +92,7 @@ class GradientPenalty(Lipschitz):
         sample, another one for each pair [1]_; of unequal batches the longer one's rest is left
         out. ``"around"`` is a real sample with Gaussian noise of half the batch's standard
         deviation, as in DRAGAN [2]_, ``"real"`` a real sample.
-    centre : float
+    center : float
         The norm aimed at, in place of 1. With 0 and ``at="real"`` it is the R1 penalty [3]_, whose
         γ is twice the weight.
 
@@ -104,7 +104,7 @@ class GradientPenalty(Lipschitz):
     Notes
     -----
     Where the gradient is 0 the derivative of its norm is taken as 0. The critic must treat samples
-    one by one: batch normalisation mixes their gradients.
+    one by one: batch normalization mixes their gradients.
 
     References
     ----------
@@ -128,13 +128,13 @@ class GradientPenalty(Lipschitz):
     one_sided: bool = False
     power: float = 2
     at: Literal["between", "around", "real"] = "between"
-    centre: float = 1.0
+    center: float = 1.0
 
     def __post_init__(self) -> None:
         for name, value, least in (
             ("weight", self.weight, 0),
             ("power", self.power, 1),
-            ("centre", self.centre, 0),
+            ("center", self.center, 0),
         ):
             if not least <= value < math.inf:
                 raise ValueError(f"`{name}` must be finite and at least {least}, got {value!r}")
@@ -174,7 +174,7 @@ class GradientPenalty(Lipschitz):
             )
         with torch.enable_grad():
             norm = _norms(critic, self._places(x_real.detach(), x_fake.detach()))
-            excess = norm - self.centre
+            excess = norm - self.center
             excess = torch.relu(excess) if self.one_sided else excess.abs()
             return self.weight * (excess**self.power).mean()
 
@@ -237,7 +237,7 @@ class SpectralNorm(Lipschitz):
     """
 
     def prepare(self, critic: nn.Module) -> None:
-        """Parametrise the layers that are not yet."""
+        """Parametrize the layers that are not yet."""
         for layer in list(critic.modules()):
             if isinstance(layer, _LAYERS) and not parametrize.is_parametrized(layer, "weight"):
                 parametrizations.spectral_norm(layer)

@@ -1,4 +1,4 @@
-"""What critic and generator minimise: f-GAN, WGAN, and both with mismatched conditions.
+"""What critic and generator minimize: f-GAN, WGAN, and both with mismatched conditions.
 
 Real samples x ~ P come first, generated ones x̃ ~ Q second, everywhere. v is the critic's raw
 output, without a sigmoid or any other last activation: the objective applies it.
@@ -33,7 +33,7 @@ class Objective:
     lipschitz: Lipschitz | None
 
     def critic_loss(self, v_real: Tensor, v_fake: Tensor) -> Tensor:
-        """Return what the critic minimises: minus the bound.
+        """Return what the critic minimizes: minus the bound.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class Objective:
         return self._against(single(v_real), single(v_fake))
 
     def generator_loss(self, v_fake: Tensor) -> Tensor:
-        """Return what the generator minimises.
+        """Return what the generator minimizes.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class Objective:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class FGAN(Objective):
-    """The objective of an f-divergence: the critic maximises a lower bound of D(P‖Q) [1]_.
+    """The objective of an f-divergence: the critic maximizes a lower bound of D(P‖Q) [1]_.
 
     With the activation g of D that bound is E_P g(v) − E_Q f*(g(v)). `fdiv.gan` gives the original
     GAN [2]_, D = sigmoid(v): binary cross-entropy, whose minimum is log 4 − 2 JS(P, Q).
@@ -96,10 +96,10 @@ class FGAN(Objective):
     D : Divergence
         Of the catalogue, a member of a family, or a user's own.
     generator : {"minimax", "non_saturating"}
-        What the generator minimises: −E_Q f*(g(v)), the same game, or −E_Q g(v), which does not
+        What the generator minimizes: −E_Q f*(g(v)), the same game, or −E_Q g(v), which does not
         flatten out where the critic tells generated samples apart with certainty.
     lipschitz : Lipschitz, optional
-        With it the objective is the (f, Γ)-divergence of a Lipschitz critic [3]_: it maximises
+        With it the objective is the (f, Γ)-divergence of a Lipschitz critic [3]_: it maximizes
         E_P v − inf over ν of (ν + E_Q f*(v − ν)), the bound sharpened by a shift, without an
         activation, which would change the critic's constant. With an L-Lipschitz critic it is at
         most D and at most f(1) + L·W₁: finite where D is not. For `kl` it is the bound of Donsker
@@ -204,9 +204,9 @@ class FGAN(Objective):
 
 @dataclass(frozen=True, eq=False)
 class WGAN(Objective):
-    """The objective of W₁: a 1-Lipschitz critic maximises E_P v − E_Q v [1]_.
+    """The objective of W₁: a 1-Lipschitz critic maximizes E_P v − E_Q v [1]_.
 
-    The generator minimises −E_Q v.
+    The generator minimizes −E_Q v.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ class MatchingAware(Objective):
     def critic_loss(  # type: ignore[override]
         self, v_real: Tensor, v_fake: Tensor, v_mismatched: Tensor
     ) -> Tensor:
-        """Return what the critic minimises.
+        """Return what the critic minimizes.
 
         Parameters
         ----------
@@ -284,7 +284,7 @@ def matching_aware(objective: FGAN | WGAN) -> MatchingAware:
     """Return an objective whose critic also sees real samples with a wrong condition [1]_.
 
     They count as generated ones do, so that a critic must look at the condition. For `fdiv.gan`
-    the critic maximises E log D(c, x) + E log(1 − D(c, x̃)) + E log(1 − D(c, x̂)), x̂ real with the
+    the critic maximizes E log D(c, x) + E log(1 − D(c, x̃)) + E log(1 − D(c, x̂)), x̂ real with the
     wrong condition; for every other divergence its penalty of them is added in the same way. Where
     the critic is free up to a constant, in `WGAN` and with ``FGAN(lipschitz=...)``, generated and
     mismatched samples are half of Q each: their sum would reward the constant.

@@ -16,7 +16,7 @@ State = dict[str, Any]
 PARTS = ("generator", "critic", "generator_optimizer", "critic_optimizer")
 LOSSES = ("generator_losses", "critic_losses")
 
-# What torch's optimisers keep in the shape of each parameter.
+# What torch's optimizers keep in the shape of each parameter.
 _LIKE_PARAMETERS = {
     *("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "momentum_buffer", "square_avg"),
     *("grad_avg", "acc_delta", "sum", "prev", "step_size", "ax"),
@@ -26,7 +26,7 @@ _LIKE_PARAMETERS = {
 def check(state: Any, parts: list[tuple[str, Any]], device: torch.device) -> None:
     """Raise TypeError or ValueError unless `state` has all that a run of these parts needs.
 
-    Whether networks and optimisers fit is found when they are loaded.
+    Whether networks and optimizers fit is found when they are loaded.
     """
     if not isinstance(state, dict):
         raise TypeError(
@@ -49,7 +49,7 @@ def check(state: Any, parts: list[tuple[str, Any]], device: torch.device) -> Non
 
 
 def load(name: str, part: nn.Module | Optimizer, state: State) -> None:
-    """Load the state of a network or of an optimiser, or raise ValueError."""
+    """Load the state of a network or of an optimizer, or raise ValueError."""
     try:
         if isinstance(part, Optimizer):
             _check_options(part, state)
@@ -65,7 +65,7 @@ def load(name: str, part: nn.Module | Optimizer, state: State) -> None:
 
 
 def _check_options(optimizer: Optimizer, state: State) -> None:
-    """Raise ValueError for the state of another kind of optimiser.
+    """Raise ValueError for the state of another kind of optimizer.
 
     Releases of torch add options, and fill in those that an older state lacks; a state that lacks
     some and has others is of another kind.
@@ -82,7 +82,7 @@ def _check_options(optimizer: Optimizer, state: State) -> None:
 def _check_shapes(optimizer: Optimizer) -> None:
     for weight, kept in optimizer.state.items():
         if not (isinstance(weight, Tensor) and isinstance(kept, dict)):
-            continue  # what an optimiser of somebody else's keeps of its own
+            continue  # what an optimizer of somebody else's keeps of its own
         for key in _LIKE_PARAMETERS & kept.keys():
             x = kept[key]
             if isinstance(x, Tensor) and x.shape != weight.shape:

@@ -129,7 +129,7 @@ def sharpened(
 
 
 def _parts(mass: Mass, low: Tensor, high: Tensor) -> Tensor:
-    """Return neighbours between which the rising `mass` passes 1, without waiting for the device.
+    """Return neighbors between which the rising `mass` passes 1, without waiting for the device.
 
     Each round keeps one of equal parts.
     """

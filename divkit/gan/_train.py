@@ -39,7 +39,7 @@ def train(
 ) -> Training:
     """Train a generator against a critic: k steps of the critic, then one of the generator [1]_.
 
-    Each minibatch is drawn anew, each step is one of the optimiser along the gradient of
+    Each minibatch is drawn anew, each step is one of the optimizer along the gradient of
     `objective`, and ``objective.lipschitz`` is applied where it has its place: before training,
     in the critic's loss, after each of the critic's steps. The networks are trained in place and
     left in training mode.
@@ -77,7 +77,7 @@ def train(
         Where to train, by default where the generator is. Networks are moved there, data are
         copied there.
     state : dict, optional
-        What `Training.state_dict` returned, of the same networks and optimisers. Training goes on
+        What `Training.state_dict` returned, of the same networks and optimizers. Training goes on
         from there, bit for bit as if it had not been interrupted, whatever `seed` is.
     callback : (Training) -> anything, optional
         Called after each step.
@@ -87,17 +87,17 @@ def train(
     Returns
     -------
     Training
-        Networks, optimisers and losses, and the state to go on from.
+        Networks, optimizers and losses, and the state to go on from.
 
     Raises
     ------
     TypeError, ValueError
         If something given is not as above, or a network returns what cannot be used. A `state`
-        that does not fit has changed neither networks nor optimisers.
+        that does not fit has changed neither networks nor optimizers.
     FloatingPointError
         If a loss is nan or infinite, with the step. The losses are those of the steps before. The
         generator has not moved in it; the critic may have made its steps, and running statistics,
-        as those of batch normalisation, have seen its minibatches: keep `Training.state_dict`
+        as those of batch normalization, have seen its minibatches: keep `Training.state_dict`
         in `callback` from time to time to have something to go back to.
 
     References

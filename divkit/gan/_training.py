@@ -1,4 +1,4 @@
-"""The state of a training run: networks, optimisers, losses, and where its random numbers stand."""
+"""The state of a training run: networks, optimizers, losses, and where its random numbers stand."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Training:
         return state
 
     def load_state_dict(self, state: State) -> None:
-        """Take over networks, optimisers, losses and random numbers of a saved run.
+        """Take over networks, optimizers, losses and random numbers of a saved run.
 
         Raises
         ------
@@ -128,7 +128,7 @@ def check_network(name: str, network: Any) -> None:
 
 
 def check_optimizer(name: str, optimizer: Any, network: nn.Module) -> None:
-    """Raise TypeError or ValueError unless this is an optimiser of the network's parameters."""
+    """Raise TypeError or ValueError unless this is an optimizer of the network's parameters."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"`{name}` must be a torch.optim.Optimizer, got {type(optimizer).__name__}")
     own = {id(weight) for weight in network.parameters()}

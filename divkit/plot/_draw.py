@@ -74,7 +74,7 @@ def cells(axes: Axes) -> None:
 
 
 def from_q_to_p() -> Colormap:
-    """Return the colours from Q's over white to P's, for how much more of P there is."""
+    """Return the colors from Q's over white to P's, for how much more of P there is."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("q_white_p", [Q_COLOR, "white", P_COLOR])

@@ -43,7 +43,7 @@ def distributions(
     small = st.integers(0 if zeros else 1, 10)
     uneven = st.floats(1e-9, 1.0)
     weights = st.lists(st.one_of(small, uneven), min_size=least, max_size=most)
-    return weights.filter(any).map(_normalised)
+    return weights.filter(any).map(_normalized)
 
 
 @st.composite
@@ -70,7 +70,7 @@ def near(draw: st.DrawFn, p: Vector) -> Vector:
     """Return a strategy for distributions close to `p`, with the same zeros."""
     exponent = draw(st.integers(1, 12))
     steps = draw(st.lists(st.integers(-9, 9), min_size=len(p), max_size=len(p)))
-    return _normalised(p * (1 + np.array(steps) / 10 * 10.0**-exponent))
+    return _normalized(p * (1 + np.array(steps) / 10 * 10.0**-exponent))
 
 
 @st.composite
@@ -80,7 +80,7 @@ def kernels(draw: st.DrawFn, n: int) -> NDArray[np.float64]:
     return np.stack([draw(distributions(m)) for _ in range(n)])
 
 
-def _normalised(weights: object) -> Vector:
+def _normalized(weights: object) -> Vector:
     x = np.asarray(weights, dtype=np.float64)
     result: Vector = x / x.sum()
     return result

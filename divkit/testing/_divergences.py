@@ -107,7 +107,7 @@ DIVERGENCE_IDENTITIES = (
     Identity(
         "refinement", "splitting atoms changes nothing", both(any_pairs, proportions), refinement
     ),
-    Identity("normalisation", "masses divide out", both(any_pairs, masses, masses), scale),
+    Identity("normalization", "masses divide out", both(any_pairs, masses, masses), scale),
     Identity(
         "axes",
         "rows of a batch, each alone",

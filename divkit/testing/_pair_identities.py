@@ -142,7 +142,7 @@ def scale(D: Divergence, x: tuple[tuple[Vector, Vector], float, float]) -> None:
     (p, q), c, d = x
     value, scaled = float(D(p, q)), float(D(c * p, d * q, normalize=True))
     scale = 1 + abs(value) if math.isfinite(value) else 1.0
-    require_equal(scaled, value, scale, f"masses {c!r} and {d!r}, normalised, p = {p}, q = {q}")
+    require_equal(scaled, value, scale, f"masses {c!r} and {d!r}, normalized, p = {p}, q = {q}")
 
 
 def axis(D: Divergence, x: list[tuple[Vector, Vector]]) -> None:

@@ -3,7 +3,7 @@ The best discriminator measures the Jensen–Shannon divergence
 =============================================================
 
 The critic of a GAN says with what probability :math:`D(x)` a sample is real. It is trained to
-maximise
+maximize
 
 .. math:: V(D) = \mathbb{E}_P \log D + \mathbb{E}_Q \log(1 - D).
 

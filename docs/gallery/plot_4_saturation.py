@@ -2,7 +2,7 @@ r"""
 Where the minimax loss has no gradient, the non-saturating loss has one
 =======================================================================
 
-With :math:`D = \mathrm{sigmoid}(v)` the generator of a GAN may minimise either of
+With :math:`D = \mathrm{sigmoid}(v)` the generator of a GAN may minimize either of
 
 .. math:: \mathbb{E}_Q \log(1 - D) \quad \text{(minimax)}, \qquad
    -\mathbb{E}_Q \log D \quad \text{(non-saturating)}.
@@ -54,7 +54,7 @@ assert norms[-1, 0] < 1e-5 * norms[0, 0]
 assert norms[-1, 1] > norms[0, 1]
 
 # %%
-# What does the second minimise? At the best discriminator its gradient is that of
+# What does the second minimize? At the best discriminator its gradient is that of
 # :math:`\mathrm{KL}(Q\|P) - 2\,\mathrm{JSD}(P, Q)`, with the generator's Q first in KL: reverse KL,
 # which seeks modes, less a term that pushes P and Q apart. (Some notes print KL(P‖Q).) Here for two
 # Gaussians of different width, on a fine grid.

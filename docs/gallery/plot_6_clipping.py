@@ -1,8 +1,8 @@
 r"""
-Clipped weights: gradients vanish or explode; penalised: they keep their size
+Clipped weights: gradients vanish or explode; penalized: they keep their size
 =============================================================================
 
-The critic of a Wasserstein GAN maximises :math:`\mathbb{E}_P v - \mathbb{E}_Q v` among functions of
+The critic of a Wasserstein GAN maximizes :math:`\mathbb{E}_P v - \mathbb{E}_Q v` among functions of
 slope at most 1. Clipping keeps every weight in :math:`[-c, c]`, and so the slope below *some*
 constant. Where weights have gone to the limit, as they do, each layer multiplies the gradient that
 comes back through it by a factor proportional to c, and k layers by its k-th power: it shrinks or

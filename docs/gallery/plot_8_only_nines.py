@@ -18,7 +18,7 @@ from torch import nn
 
 from divkit import fdiv, gan
 from divkit.gan.examples import Conditional, perceptron
-from divkit.gan.examples.digits import digits, recognised
+from divkit.gan.examples.digits import digits, recognized
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -46,7 +46,7 @@ def spread(x):
 print("asked for   read as it   spread, of the real one's")
 for digit in range(10):
     of_digit = drawn[asked == digit]
-    share = recognised(of_digit, asked[asked == digit])
+    share = recognized(of_digit, asked[asked == digit])
     spreads = spread(of_digit) / spread(images[labels == digit])
     print(f"{digit:9}   {share:10.0%}   {spreads:9.2f}")
     assert share > 0.9
@@ -57,7 +57,7 @@ for digit in range(10):
 
 with torch.no_grad():
     nines = generator(torch.randn(120, 16), torch.full((120,), 9))
-print(f"120 nines, read as nines: {recognised(nines, torch.full((120,), 9)):.0%}")
+print(f"120 nines, read as nines: {recognized(nines, torch.full((120,), 9)):.0%}")
 
 plt.style.use("seaborn-v0_8-colorblind")
 figure, panels = plt.subplots(1, 3, figsize=(11, 3.1), layout="constrained")

@@ -181,7 +181,7 @@ def test_gradient_of_a_convex_function(rng):
 
 
 def test_two_sides_of_a_circle():
-    # All roads to the centre are as long.
+    # All roads to the center are as long.
     angle = np.linspace(0, 2 * np.pi, 601)[:-1]
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     t = emd.solve_points(x, np.zeros((500, 2)))

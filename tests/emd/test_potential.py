@@ -47,13 +47,13 @@ def test_anywhere_else_it_is_the_minimum_over_all(rng, monkeypatch, metric):
     slack = cdist(new, y, name, **options) - g
     f = emd.Potential(y, g, metric)
     assert_allclose(f(new), slack.min(axis=1), atol=1e-14)
-    assert_array_equal(f.minimiser(new), slack.argmin(axis=1))
+    assert_array_equal(f.minimizer(new), slack.argmin(axis=1))
     # The same in small tiles, in threads.
     monkeypatch.setattr(costs, "TILE", 1000)
     monkeypatch.setattr(costs, "_PER_THREAD", 1000)
     monkeypatch.setattr(_threads, "available", lambda: 3)
     assert_allclose(f(new), slack.min(axis=1), atol=1e-14)
-    assert_array_equal(f.minimiser(new), slack.argmin(axis=1))
+    assert_array_equal(f.minimizer(new), slack.argmin(axis=1))
 
 
 @pytest.mark.parametrize("metric", [*SCIPY, cost])
@@ -64,7 +64,7 @@ def test_the_gradient_is_a_difference_quotient(rng, metric):
     smooth = np.ones(50, dtype=bool)
     quotient = np.empty((50, 2))
     for k, step in enumerate(h * np.eye(2)):
-        smooth &= f.minimiser(new + step) == f.minimiser(new - step)
+        smooth &= f.minimizer(new + step) == f.minimizer(new - step)
         with np.errstate(invalid="ignore"):
             quotient[:, k] = (f(new + step) - f(new - step)) / (2 * h)
     smooth &= np.isfinite(f(new))
@@ -114,7 +114,7 @@ def test_beyond_the_range_of_floats(metric):
 def test_the_nearest_of_points_whose_costs_leave_float64():
     f = emd.Potential([[0.0, 0.0], [3e200, 0.0], [5e200, 0.0]], np.zeros(3), "sqeuclidean")
     far = [[4.5e200, 0.0], [1e200, 1e200], [3e200, 1e-20]]
-    assert_array_equal(f.minimiser(far), [2, 0, 1])
+    assert_array_equal(f.minimizer(far), [2, 0, 1])
     assert_array_equal(f(far), [np.inf, np.inf, 1e-40])
     # 4.5e200 − 5e200 cancels: its factors are rounded by up to 2⁻⁵³ each, of ten times its size.
     assert_allclose(f.gradient(far), [[-1e200, 0.0], [2e200, 2e200], [0.0, 2e-20]], rtol=1e-14)
@@ -206,7 +206,7 @@ def test_costs_near_the_end_of_float64_are_told_from_forbidden_pairs():
     f = emd.Potential([[0.0], [1.0]], [-1e308, -1.5e308], far, slope)
     x = [[0.25], [0.9], [1.5]]
     np.testing.assert_allclose(f(x), [1.25e308, 1.6e308, np.inf])
-    assert f.minimiser(x).tolist() == [0, 1, 1]
+    assert f.minimizer(x).tolist() == [0, 1, 1]
     np.testing.assert_allclose(f.gradient(x)[:, 0], [1e308, -1e308, 1e308])
 
 
@@ -220,7 +220,7 @@ def test_costs_near_the_end_of_float64_are_told_from_forbidden_pairs():
 )
 def test_bad_points(x, message):
     f = emd.Potential(POINTS, VALUES)
-    for call in (f, f.gradient, f.minimiser):
+    for call in (f, f.gradient, f.minimizer):
         with pytest.raises(ValueError, match=message):
             call(x)
     with pytest.raises(ValueError, match=r"shape \(k,\) to match"):

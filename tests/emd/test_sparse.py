@@ -30,7 +30,7 @@ def band(rng, n, width):
     return sparse, np.where(inside, cost, np.inf)
 
 
-def neighbours(rng, n):
+def neighbors(rng, n):
     """Return weights between which a plan with steps of at most one exists."""
     a = rng.random(n)
     moved = a[:-1] * rng.random(n - 1) / 2
@@ -40,7 +40,7 @@ def neighbours(rng, n):
 @pytest.mark.parametrize("form", [csr_array, csc_array, coo_array, csr_matrix])
 def test_the_same_as_dense_with_infinities(rng, form):
     M, dense = band(rng, 60, 4)
-    a, b = neighbours(rng, 60)
+    a, b = neighbors(rng, 60)
     t, expected = emd.solve(a, b, form(M)), emd.solve(a, b, dense, method="highs")
     assert t.method == "simplex"
     assert t.value == pytest.approx(expected.value, rel=1e-12)
@@ -97,7 +97,7 @@ def test_blocks_that_are_filled_are_refused():
 def test_many_points_with_few_allowed_pairs(rng):
     n = 3000
     M, dense = band(rng, n, 3)
-    a, b = neighbours(rng, n)
+    a, b = neighbors(rng, n)
     t = emd.solve(a, b, M)
     assert t.value == pytest.approx(emd.solve(a, b, dense, method="simplex").value, rel=1e-12)
     assert max(t.primal_residual, t.dual_residual) <= 1e-14
@@ -122,7 +122,7 @@ def test_atoms_without_mass_need_no_pair():
 
 def test_scales(rng):
     M, _ = band(rng, 20, 3)
-    a, b = neighbours(rng, 20)
+    a, b = neighbors(rng, 20)
     value = emd.solve(a, b, M).value
     for mass, cost in ((1e9, 1e-9), (1e-9, 1e150), (1.0, 1e-150)):
         scaled = M.copy()
@@ -158,7 +158,7 @@ def test_refused():
 
 def test_anybodys_answer_is_certified(rng):
     M, dense = band(rng, 30, 3)
-    a, b = neighbours(rng, 30)
+    a, b = neighbors(rng, 30)
     t = emd.solve(a, b, M)
     c = emd.certify(a, b, M, t.plan, t.f, t.g, method="again")
     assert (c.value, c.dual_value, c.primal_residual) == (t.value, t.dual_value, t.primal_residual)
@@ -187,7 +187,7 @@ def test_c_transform(rng):
 
 def test_the_matrix_is_left_alone(rng):
     M, _ = band(rng, 20, 3)
-    a, b = neighbours(rng, 20)
+    a, b = neighbors(rng, 20)
     before = M.copy()
     emd.solve(a, b, M)
     assert_array_equal(M.data, before.data)

@@ -1,4 +1,4 @@
-"""c·D, D + E, adjoints, symmetrised and skewed forms: full records, and the field's identities."""
+"""c·D, D + E, adjoints, symmetrized and skewed forms: full records, and the field's identities."""
 
 import pickle
 

@@ -42,7 +42,7 @@ MADE_UP = {
     "rough": lambda u, xp: xp.abs(u - 1) ** 1.5,
     "stick": lambda u, xp: xp.maximum(u - 2, 0 * u),
     "log-cosh": lambda u, xp: xp.cosh(xp.log(u)) - 1,
-    "not normalised": lambda u, xp: u * u + 3,
+    "not normalized": lambda u, xp: u * u + 3,
     "flat at 1": lambda u, xp: (u - 1) ** 4,
     "arc": lambda u, xp: xp.sqrt(1 + u * u) - (1 + u) * 2**-0.5,
     "exponential": lambda u, xp: xp.exp(-u),

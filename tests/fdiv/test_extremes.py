@@ -115,7 +115,7 @@ def test_bins_of_huge_ranges():
 
 
 def exactly(f, at_zero, slope, p, q):
-    """Return Σ q f(p/q) of the normalised measures."""
+    """Return Σ q f(p/q) of the normalized measures."""
     with mp.workdps(60):
         of_p, of_q = mp.fsum(map(mp.mpf, p)), mp.fsum(map(mp.mpf, q))
         total = mp.mpf(0)

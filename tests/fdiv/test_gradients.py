@@ -23,7 +23,7 @@ def gradient(D, p, q, **options):
 
 
 def envelope(D, p, q):
-    """Return the derivative at the normalised measures: T and −f*(T), less what scaling gives."""
+    """Return the derivative at the normalized measures: T and −f*(T), less what scaling gives."""
     p, q = np.asarray(p) / np.sum(p), np.asarray(q) / np.sum(q)
     T = D.witness(p, q)
     penalty = D.conjugate(T)

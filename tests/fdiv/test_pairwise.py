@@ -89,7 +89,7 @@ def test_threads(monkeypatch):
     assert np.array_equal(pairwise(fdiv.jensen_shannon, P, normalize=True), alone)
 
 
-def test_a_metric_for_neighbours():
+def test_a_metric_for_neighbors():
     neighbors = pytest.importorskip("sklearn.neighbors")
     datasets = pytest.importorskip("sklearn.datasets")
     X, y = datasets.load_digits(return_X_y=True)

@@ -357,7 +357,7 @@ def highs(a: Any, b: Any, M: Any) -> float | None:
 def divergence(
     f: Callable[[Any], Any], at_zero: Any, slope: Any, p: Sequence[float], q: Sequence[float]
 ) -> Any:
-    """Return Σ q f(p/q) of the normalised measures, to 50 digits."""
+    """Return Σ q f(p/q) of the normalized measures, to 50 digits."""
     with mp.workdps(80):
         p, q = [mp.mpf(x) for x in p], [mp.mpf(x) for x in q]
         of_p, of_q = mp.fsum(p), mp.fsum(q)

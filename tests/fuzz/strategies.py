@@ -310,7 +310,7 @@ def type_of_matrix(x: Any) -> Any:
 
 @st.composite
 def distributions(draw: Draw, n: int | None = None) -> tuple[Any, Any]:
-    """Return a strategy for pairs (p, q) to be normalised: zeros, tiny and huge ratios, near."""
+    """Return a strategy for pairs (p, q) to be normalized: zeros, tiny and huge ratios, near."""
     n = draw(st.integers(1, 6)) if n is None else n
     sizes = st.one_of(
         st.integers(0, 9).map(float),

@@ -141,7 +141,7 @@ TRANSFORMS = ["bhattacharyya", "chernoff", 0.3, 2.0, 0.999, 4, 50]
 @pytest.mark.inputs(40)
 def test_transforms(fuzz):
     def affinity(p, q, s):
-        """Return −log Σ p^s q^(1−s) of the normalised measures."""
+        """Return −log Σ p^s q^(1−s) of the normalized measures."""
         of_p, of_q = mp.fsum(map(mp.mpf, p)), mp.fsum(map(mp.mpf, q))
         total = mp.mpf(0)
         for x, y in zip(map(mp.mpf, p), map(mp.mpf, q), strict=True):

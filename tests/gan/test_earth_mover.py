@@ -16,6 +16,8 @@ from divkit import gan  # noqa: E402
 
 METRICS = ["sqeuclidean", "euclidean", "cityblock", "chebyshev", 3.0]
 
+SQUARES = "sqeuclidean"
+
 
 def squares(x, y):
     return (x[..., :, None, :] - y[..., None, :, :]).square().sum(-1)
@@ -56,13 +58,13 @@ def test_masses_and_a_batch_of_problems():
     x, y = samples(2, 3, 4, 2), samples(2, 3, 5, 2, seed=1)
     a, b = samples(2, 3, 4, seed=2).softmax(-1), samples(2, 3, 5, seed=3).softmax(-1)
     M = squares(x, y)
-    values = gan.earth_mover(x, y, a, b)
+    values = gan.earth_mover(x, y, a, b, metric=SQUARES)
     assert values.shape == (2, 3)
     assert torch.allclose(values, gan.couple(a, b, M).value, rtol=1e-13)
     for k in itertools.product(range(2), range(3)):
         expected = by_linear_program(a[k].numpy(), b[k].numpy(), M[k].numpy())
         assert values[k].item() == pytest.approx(expected, rel=1e-8)
-        assert values[k].item() == gan.earth_mover(x[k], y[k], a[k], b[k]).item()
+        assert values[k].item() == gan.earth_mover(x[k], y[k], a[k], b[k], metric=SQUARES).item()
 
 
 # --- derivatives ---
@@ -92,7 +94,8 @@ def test_derivatives_on_a_line():
     x, y = samples(3, 1).requires_grad_(), samples(3, 1, seed=1).requires_grad_()
     a, b = (samples(3, seed=n).requires_grad_() for n in (3, 4))
     assert torch.autograd.gradcheck(
-        lambda x, y, a, b: gan.earth_mover(x, y, a.softmax(0), b.softmax(0)), (x, y, a, b)
+        lambda x, y, a, b: gan.earth_mover(x, y, a.softmax(0), b.softmax(0), metric=SQUARES),
+        (x, y, a, b),
     )
 
 
@@ -132,9 +135,9 @@ def test_potentials_are_a_subgradient_in_the_masses(M, masses):
 def test_one_step_reaches_the_target():
     """W = Σ ‖x − y‖²/n: a step of n/2 along the gradient lays every y on its x."""
     x, y = samples(20, 3), samples(20, 3, seed=1).requires_grad_()
-    gan.earth_mover(x, y).backward()
+    gan.earth_mover(x, y, metric=SQUARES).backward()
     reached = y.detach() - 10 * y.grad
-    assert gan.earth_mover(x, reached).item() == pytest.approx(0, abs=1e-28)
+    assert gan.earth_mover(x, reached, metric=SQUARES).item() == pytest.approx(0, abs=1e-28)
 
 
 def test_points_that_coincide():
@@ -150,12 +153,12 @@ def test_points_that_coincide():
 def test_a_loss_is_passed_on():
     x, y = samples(2, 3, 2), samples(2, 3, 2, seed=1)
     scale = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
-    loss = (gan.earth_mover(x, scale * y) * torch.tensor([1.0, 5.0])).sum()
+    loss = (gan.earth_mover(x, scale * y, metric=SQUARES) * torch.tensor([1.0, 5.0])).sum()
     (gradient,) = torch.autograd.grad(loss, scale)
     h = 1e-6
 
     def at(s):
-        return (gan.earth_mover(x, s * y) * torch.tensor([1.0, 5.0])).sum().item()
+        return (gan.earth_mover(x, s * y, metric=SQUARES) * torch.tensor([1.0, 5.0])).sum().item()
 
     assert gradient.item() == pytest.approx((at(3 + h) - at(3 - h)) / (2 * h), rel=1e-6)
 
@@ -163,9 +166,9 @@ def test_a_loss_is_passed_on():
 @pytest.mark.parametrize(
     "loss",
     [
-        lambda x: gan.earth_mover(x, samples(3, 2)),
+        lambda x: gan.earth_mover(x, samples(3, 2), metric=SQUARES),
         lambda x: gan.couple(None, None, squares(x, samples(3, 2))).value,
-        lambda x: gan.earth_mover(samples(3, 2), samples(3, 2), x[:, 0].softmax(0)),
+        lambda x: gan.earth_mover(samples(3, 2), samples(3, 2), x[:, 0].softmax(0), metric=SQUARES),
     ],
 )
 def test_second_derivatives_are_refused(loss):
@@ -181,7 +184,7 @@ def test_second_derivatives_are_refused(loss):
 def test_the_plan_and_its_certificate():
     x, y = samples(2, 3, 2), samples(2, 4, 2, seed=1)
     a, b = samples(2, 3, seed=2).softmax(-1), samples(2, 4, seed=3).softmax(-1)
-    found, M = gan.couple_points(x, y, a, b), squares(x, y)
+    found, M = gan.couple_points(x, y, a, b, metric=SQUARES), squares(x, y)
     plan, slack = found.plan, M - found.f[:, :, None] - found.g[:, None, :]
     assert torch.allclose(plan.sum(2), a)
     assert torch.allclose(plan.sum(1), b)
@@ -205,7 +208,7 @@ def test_forbidden_pairs():
 
 def test_large_clouds_have_no_matrix(monkeypatch):
     x, y = samples(30, 2).requires_grad_(), samples(30, 2, seed=1)
-    expected = gan.earth_mover(x, y)
+    expected = gan.earth_mover(x, y, metric=SQUARES)
     (wanted,) = torch.autograd.grad(expected, x)
     module = sys.modules["divkit.gan._earth_mover"]
     monkeypatch.setattr(module, "_MATRIX", 100)
@@ -214,7 +217,7 @@ def test_large_clouds_have_no_matrix(monkeypatch):
     monkeypatch.setattr(
         module.emd, "solve_points", lambda *args: asked.append(args) or solve_points(*args)
     )
-    value = gan.earth_mover(x, y)
+    value = gan.earth_mover(x, y, metric=SQUARES)
     assert len(asked) == 1
     (found,) = torch.autograd.grad(value, x)
     assert value.item() == pytest.approx(expected.item(), rel=1e-13)
@@ -230,11 +233,11 @@ def test_types(dtype):
     a = samples(5, seed=2).softmax(0).to(dtype)
     b = samples(6, seed=3).softmax(0).to(dtype).requires_grad_()
     kept = [z.detach().clone() for z in (x, y, a, b)]
-    value = gan.earth_mover(x, y, a, b)
+    value = gan.earth_mover(x, y, a, b, metric=SQUARES)
     assert value.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     wide = [z.detach().double() for z in (x, y, a, b)]
     wide[3] = wide[3] * wide[2].sum() / wide[3].sum()
-    exact = gan.earth_mover(*wide)
+    exact = gan.earth_mover(*wide, metric=SQUARES)
     assert value.item() == pytest.approx(exact.item(), rel=1e-6)
     for gradient in torch.autograd.grad(value, [y, b]):
         assert gradient.dtype == dtype
@@ -244,14 +247,16 @@ def test_types(dtype):
 
 
 def test_the_widest_type_is_taken():
-    assert gan.earth_mover(samples(3, 2), samples(3, 2).float()).dtype == torch.float64
+    assert (
+        gan.earth_mover(samples(3, 2), samples(3, 2).float(), metric=SQUARES).dtype == torch.float64
+    )
 
 
 def test_noncontiguous_and_without_gradient():
     x, y = samples(2, 5).T, samples(2, 5, seed=1).T
     with torch.inference_mode():
-        value = gan.earth_mover(x, y)
-    assert value.item() == gan.earth_mover(x.contiguous(), y.contiguous()).item()
+        value = gan.earth_mover(x, y, metric=SQUARES)
+    assert value.item() == gan.earth_mover(x.contiguous(), y.contiguous(), metric=SQUARES).item()
     assert not value.requires_grad
 
 

@@ -44,8 +44,8 @@ def test_a_critic_of_unit_gradient_is_free_at_any_batch_size(at, n, shape, optio
         ({"power": 1}, lambda norm: 10 * abs(norm - 1)),
         ({"one_sided": True}, lambda norm: 10 * max(0, norm - 1) ** 2),
         ({"one_sided": True, "power": 1}, lambda norm: 10 * max(0, norm - 1)),
-        ({"centre": 0.0, "at": "real"}, lambda norm: 10 * norm**2),
-        ({"centre": 0.0, "one_sided": True, "power": 1.5}, lambda norm: 10 * norm**1.5),
+        ({"center": 0.0, "at": "real"}, lambda norm: 10 * norm**2),
+        ({"center": 0.0, "one_sided": True, "power": 1.5}, lambda norm: 10 * norm**1.5),
     ],
 )
 @pytest.mark.parametrize("slope", [0.25, 3.0])
@@ -156,7 +156,7 @@ def test_the_critic_learns_and_the_samples_do_not():
 def test_half_precision(dtype):
     # The norm of 10 000 gradients of 4 overflows or loses its digits in half precision.
     real, fake = samples(2, shape=(10000,), dtype=torch.float32)
-    penalty = gan.GradientPenalty(1.0, centre=0.0)(
+    penalty = gan.GradientPenalty(1.0, center=0.0)(
         lambda x: 4 * x.sum(1), real.to(dtype), fake.to(dtype)
     )
     assert penalty.dtype == torch.float32
@@ -184,7 +184,7 @@ def test_outputs_of_any_shape(output):
         (r"at least 1 sample", lambda p: p(lambda x: x[:, 0], torch.zeros(0, 3), torch.ones(2, 3))),
         ("`weight` must be finite and at least 0, got -1", lambda _: gan.GradientPenalty(-1)),
         ("`power` must be finite and at least 1", lambda _: gan.GradientPenalty(1, power=0.5)),
-        ("`centre` must be finite", lambda _: gan.GradientPenalty(1, centre=math.nan)),
+        ("`center` must be finite", lambda _: gan.GradientPenalty(1, center=math.nan)),
         ("`at` must be one of 'between'", lambda _: gan.GradientPenalty(1, at="fake")),
         ("`c` must be positive and finite, got 0", lambda _: gan.Clip(0)),
     ],
@@ -275,12 +275,12 @@ def test_a_lipschitz_critic_between_two_points_finds_their_distance():
     weight = nn.Parameter(torch.tensor([0.1, 0.0]))
     x, y = torch.tensor([[5.0, 0.0]]), torch.tensor([[0.0, 0.0]])
     o = gan.WGAN(lipschitz=gan.GradientPenalty(1000.0))
-    optimiser = torch.optim.SGD([weight], lr=4e-4)
+    optimizer = torch.optim.SGD([weight], lr=4e-4)
     for _ in range(20):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = o.critic_loss(x @ weight, y @ weight) + o.lipschitz(lambda z: z @ weight, x, y)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     # At the balance of 5w and 1000 (w−1)².
     assert weight[0].item() == pytest.approx(1 + 5 / 2000, rel=1e-4)
     distance = -o.critic_loss(x @ weight, y @ weight).item()

@@ -62,7 +62,7 @@ def check_terms(D, dtype, roundings, of_logarithm=0):
     eps = torch.finfo(dtype).eps
     for v in OUTPUTS:
         x = tensor([float(v)], dtype)
-        # The generator minimises minus the penalty, or minus the activation.
+        # The generator minimizes minus the penalty, or minus the activation.
         for objective, k in ((other, 0), (minimax, 1)):
             loss = objective.generator_loss(x)
             found = -loss.item(), -gradients(loss, x)[0][0]

@@ -87,7 +87,7 @@ def test_kl_is_donsker_and_varadhan():
 
 
 def test_hockey_stick_is_an_expected_shortfall():
-    # E_γ penalises the mean of the largest 1/γ of Q, 2½ of 5 outputs, if they differ by at most 1.
+    # E_γ penalizes the mean of the largest 1/γ of Q, 2½ of 5 outputs, if they differ by at most 1.
     v = tensor([0.5, 0.1, 0.4, 0.3, 0.2])
     loss = objective(fdiv.hockey_stick(2)).generator_loss(v)
     assert -loss.item() == pytest.approx((0.5 + 0.4 + 0.3 / 2) / 2.5, rel=1e-9)

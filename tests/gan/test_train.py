@@ -466,7 +466,7 @@ def test_a_loss_that_is_nan_leaves_no_loss_of_its_step():
 
 
 def kept(optimizer=torch.optim.Adam, width=8):
-    """Return the state of a run, and new networks and optimisers to go on with."""
+    """Return the state of a run, and new networks and optimizers to go on with."""
 
     def start(width=8):
         pair = networks(width)
@@ -511,7 +511,7 @@ SPOILED = {
         [],
         r"`state\['critic_optimizer'\]` must be of the same critic optimizer",
     ),
-    "other optimiser": (
+    "other optimizer": (
         ("critic_optimizer",),
         torch.optim.SGD(networks()[1].parameters(), 0.1).state_dict(),
         r"`state\['critic_optimizer'\]` .* it has dampening, .* and not .* unlike Adam",
@@ -584,7 +584,7 @@ def test_a_state_of_more_parts_is_refused():
         torch.optim.Adamax,
     ],
 )
-def test_every_optimiser_can_be_resumed(optimizer):
+def test_every_optimizer_can_be_resumed(optimizer):
     state, given = kept(optimizer)
     del state["generator_optimizer"]["param_groups"][0]["maximize"]  # as older releases wrote it
     assert gan.train(**given, steps=4, state=state).step == 4
@@ -760,7 +760,7 @@ def test_a_conditional_generator_writes_the_digit_it_is_asked_for():
     def share_right():
         with torch.no_grad():
             x = generator(torch.randn(500, 16), wanted)
-        return digits.recognised(x, wanted)
+        return digits.recognized(x, wanted)
 
     assert share_right() < 0.3
     gan.train(

@@ -126,10 +126,10 @@ def _path(flow: list[dict[int, float]], start: int, end: int) -> list[int] | Non
     while front and end not in before:
         reached = []
         for atom in front:
-            for neighbour in flow[atom]:
-                if neighbour not in before:
-                    before[neighbour] = atom
-                    reached.append(neighbour)
+            for neighbor in flow[atom]:
+                if neighbor not in before:
+                    before[neighbor] = atom
+                    reached.append(neighbor)
         front = reached
     if end not in before:
         return None

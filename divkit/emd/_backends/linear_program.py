@@ -85,7 +85,7 @@ def cvxpy_primal(
     marginals = program.incidence @ plan == program.weights
     problem = cp.Problem(cp.Minimize(program.cost @ plan), [marginals])
     iterations = _solve_cvxpy(cp, problem, solver, limit)
-    # cvxpy's Lagrangian adds the multiplier times (left − right) to what is minimised.
+    # cvxpy's Lagrangian adds the multiplier times (left − right) to what is minimized.
     return program.answer(plan.value, -marginals.dual_value, iterations)
 
 

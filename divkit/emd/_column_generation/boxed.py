@@ -23,7 +23,7 @@ _CODES = {
 }
 # Pairs that are worth a thread.
 _PER_THREAD = 1 << 18
-# For each thread: some boxes have more neighbours than others.
+# For each thread: some boxes have more neighbors than others.
 _PARTS = 8
 
 

@@ -1,6 +1,6 @@
 """Compiled passes over all pairs of two clouds of points, which skip pairs that cannot matter.
 
-Points come in boxes of up to `SLOTS` neighbours, coordinate by coordinate, and so do all numbers
+Points come in boxes of up to `SLOTS` neighbors, coordinate by coordinate, and so do all numbers
 that belong to points; empty slots have the potential −inf. What a pair of boxes costs at least
 decides whether its points are looked at.
 """

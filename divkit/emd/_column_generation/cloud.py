@@ -1,4 +1,4 @@
-"""Points in an order in which neighbours are together, and few points that stand for many."""
+"""Points in an order in which neighbors are together, and few points that stand for many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from divkit.emd._solver_types import Indices, Matrix, Vector
 Grouping = tuple[Indices, Indices]
 
 
-# Dimensions in which a group of neighbours is small against the whole cloud.
+# Dimensions in which a group of neighbors is small against the whole cloud.
 _FEW_DIMENSIONS = 3
 
 
@@ -53,7 +53,7 @@ class Cloud:
 
     @property
     def narrow(self) -> bool:
-        """Whether groups of neighbours are small, and one point may stand for all of a group."""
+        """Whether groups of neighbors are small, and one point may stand for all of a group."""
         return bool(self.points.shape[1] <= _FEW_DIMENSIONS)
 
     @cached_property
@@ -89,7 +89,7 @@ class Cloud:
         return turned, np.arange(order.size)
 
     def groups(self, count: int) -> Grouping:
-        """Return groups of neighbours, alike in size."""
+        """Return groups of neighbors, alike in size."""
         order, starts = coarse.bisect(self.points, count)
         return order, starts
 

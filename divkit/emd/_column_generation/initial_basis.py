@@ -30,7 +30,7 @@ _LEFT = 1e-9
 
 
 class Groups(NamedTuple):
-    """A plan between groups of atoms, and orders in which neighbours are together."""
+    """A plan between groups of atoms, and orders in which neighbors are together."""
 
     rows: tuple[Indices, Indices]  # group by group, and where each group starts, with the end
     columns: tuple[Indices, Indices]

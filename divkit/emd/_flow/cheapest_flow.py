@@ -19,7 +19,7 @@ from divkit.emd._solver_types import Indices, Mask, NoPlanError, Vector
 
 # Nodes for which any tree is good enough.
 _FEW = 32
-# Arcs that are priced before one enters. In thread order those of neighbours are together, and the
+# Arcs that are priced before one enters. In thread order those of neighbors are together, and the
 # pivots that a few of them make stay in the cache.
 _BLOCK = 48
 # How often reduced lengths take the place of lengths, at most.

@@ -12,10 +12,10 @@ from divkit._compile import compiled
 
 @compiled
 def clusters(start, head, length):
-    """Put every node into a cluster with near neighbours; return (number, offset, joint).
+    """Put every node into a cluster with near neighbors; return (number, offset, joint).
 
-    A node that is in none founds one with its nearest neighbour that is in none either, and if
-    there is no such it joins that of its nearest neighbour: a cluster of one has no arcs.
+    A node that is in none founds one with its nearest neighbor that is in none either, and if
+    there is no such it joins that of its nearest neighbor: a cluster of one has no arcs.
     `number` is that of a node's cluster, `offset` the length of its way to the founder, and
     `joint` lists the arcs of these ways.
     """

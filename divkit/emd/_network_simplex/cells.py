@@ -2,7 +2,7 @@
 
 A pivot walks along paths of the spanning tree and moves the potentials of a subtree, so its price
 grows with the tree. In a cell of some hundred nodes it is hundreds of times cheaper than in a tree
-of a hundred thousand, and most of what is wrong with a plan that serves neighbourhoods well can be
+of a hundred thousand, and most of what is wrong with a plan that serves neighborhoods well can be
 put right there: the flow between cells is kept as it is until the cells are joined. For transport
 that is domain decomposition (Bonafini and Schmitzer 2021, "Domain decomposition for entropy
 regularized optimal transport", Numerische Mathematik 149), with cells that grow. Cells have
@@ -23,7 +23,7 @@ from divkit.emd._network_simplex.pivots import PAUSED
 from divkit.emd._network_simplex.simplex import TOLERANCE, usual_limit
 from divkit.emd._solver_types import Indices, Vector, limit_reached
 
-# After this share of the nodes as pivots, neighbours in the tree are far apart in memory.
+# After this share of the nodes as pivots, neighbors in the tree are far apart in memory.
 _PIVOTS_PER_LABELLING = 1 / 8
 # Levels are counted in this base, in which the numbers of cells are not.
 _LEVELS = 64
@@ -155,7 +155,7 @@ class _Flow:
         return _Stretch(self, number, level, forest, np.arange(first, last + 1))
 
     def joined(self, left: _Stretch, right: _Stretch) -> _Stretch:
-        """Return the cell that two neighbours make up."""
+        """Return the cell that two neighbors make up."""
         n = left.label.size - 1
         forest = np.concatenate([left.forest[:-1], right.forest])
         parent = forest["parent"][:-1].copy()

@@ -30,7 +30,7 @@ ROUNDING = 1e-12
 # How much finer a tolerance is worth starting from another tree, and how often it is tried.
 _FINER = 2.0**-6
 _HANGINGS = 4
-# After this share of the nodes as pivots, neighbours in the tree are far apart in memory.
+# After this share of the nodes as pivots, neighbors in the tree are far apart in memory.
 _PIVOTS_PER_LABELLING = 1 / 8
 _SMALLEST_BLOCK = 64
 # A few pivots a node are usual; a thousand of them are a sign of cycling.

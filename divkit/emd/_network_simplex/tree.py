@@ -1,4 +1,4 @@
-"""A spanning tree in thread order, compiled: how it is built, labelled and given potentials.
+"""A spanning tree in thread order, compiled: how it is built, labeled and given potentials.
 
 The thread visits the nodes in preorder, so that a subtree is a stretch of it, from its top to its
 `last` node (Ahuja, Magnanti and Orlin 1993, "Network Flows", section 11.3). The root is a node of
@@ -117,7 +117,7 @@ def set_fine_potentials(tree, cost, hung, high, low):
 def relabel(tree, tail, head, cost, hung, label):
     """Return all six with the nodes numbered along the thread and the arcs sorted by their tails.
 
-    Neighbours in the tree become neighbours in memory, which is what a pivot waits for.
+    Neighbors in the tree become neighbors in memory, which is what a pivot waits for.
     """
     order, number = _along_thread(tree)
     place = _places(tail, number)

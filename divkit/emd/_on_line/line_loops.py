@@ -168,7 +168,7 @@ def powers(x, y, p, cost, rest):
         for i in range(cost.size):
             cost[i], rest[i] = abs(x[i] - y[i]) ** p, 0.0
         return
-    # A loop for each factor: a compiler can vectorise them all.
+    # A loop for each factor: a compiler can vectorize them all.
     if p % 1.0 == 0.0:
         for i in range(cost.size):
             cost[i], rest[i] = _distance(x[i], y[i])

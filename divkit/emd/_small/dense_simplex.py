@@ -75,7 +75,7 @@ def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
     total = _ship(s, cost)
     pivots = 0
     if _unplaced(s) > 0.0:
-        status, pivots = _optimise(s, rows.freed(cost), True, limit)
+        status, pivots = _optimize(s, rows.freed(cost), True, limit)
         if status == LIMIT:
             return LIMIT, pivots
         if _unplaced(s) > _ROUNDING * total:
@@ -84,7 +84,7 @@ def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
         if s.tree[node].parent == nodes:
             s.tree[node].flow = 0.0
             s.tree[node].upward = True
-    status, more = _optimise(s, cost, False, limit - pivots)
+    status, more = _optimize(s, cost, False, limit - pivots)
     if status == OPTIMAL:
         _settle(s, n)
     return status, pivots + more
@@ -202,7 +202,7 @@ def _unplaced(s: State) -> float:
 # --- pivots ---
 
 
-def _optimise(s: State, cost: Any, placing: bool, limit: int) -> tuple[int, int]:
+def _optimize(s: State, cost: Any, placing: bool, limit: int) -> tuple[int, int]:
     """Pivot until no reduced cost is negative, or `limit` times; return (status, pivots)."""
     batch = max(_FEWEST_PIVOTS, len(s.tree) - 1)
     done = 0

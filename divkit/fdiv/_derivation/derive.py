@@ -39,7 +39,7 @@ class Limits:
 def bracket(
     rising: Callable[[Array], Array], t: Array, xp: Any, most: float = MOST
 ) -> tuple[Array, Array]:
-    """Return neighbours (low, high) in [LEAST, most] between which `rising` passes t.
+    """Return neighbors (low, high) in [LEAST, most] between which `rising` passes t.
 
     Bisection of log u, 62 times: it needs no more of f′ than that it never falls, so that kinks
     and flat pieces are nothing special.

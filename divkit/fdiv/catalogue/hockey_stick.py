@@ -13,7 +13,7 @@ def hockey_stick(gamma: float = 2.0) -> Divergence:
     """Return the hockey-stick divergence E_γ(P‖Q) = sup_A P(A) − γ Q(A).
 
     E_1 is `total_variation`. A mechanism is (ε, δ)-differentially private where
-    E_γ ≤ δ at γ = e^ε for the output laws of every two neighbouring inputs.
+    E_γ ≤ δ at γ = e^ε for the output laws of every two neighboring inputs.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def digits() -> tuple[Tensor, Tensor]:
     return x, torch.as_tensor(bundled.target, dtype=torch.long)
 
 
-def recognised(x: Tensor, labels: Tensor) -> float:
+def recognized(x: Tensor, labels: Tensor) -> float:
     """Return the share of images that a support vector machine reads as `labels`.
 
     It learns from the real digits. Trained on every second of them it reads 98 % of the others.
@@ -36,7 +36,7 @@ def recognised(x: Tensor, labels: Tensor) -> float:
     --------
     >>> from divkit.gan.examples import digits
     >>> x, labels = digits.digits()
-    >>> digits.recognised(x, labels) > 0.99, digits.recognised(-x, labels) < 0.3
+    >>> digits.recognized(x, labels) > 0.99, digits.recognized(-x, labels) < 0.3
     (True, True)
     """
     return (read(x) == labels.to("cpu")).double().mean().item()

@@ -94,7 +94,7 @@ def ring_problem() -> Problem:
     """Return the eight Gaussians on a ring; the condition is which."""
     ring = Ring()
     return Problem(
-        data=ring.labelled,
+        data=ring.labeled,
         held_out=ring.sample(1000, torch.Generator().manual_seed(1)),
         conditions=ring.modes,
         noise=2,

@@ -47,7 +47,7 @@ class Ring:
         angle = torch.arange(self.modes) * (2 * math.pi / self.modes)
         return self.radius * torch.stack([angle.cos(), angle.sin()], dim=1)
 
-    def labelled(self, n: int, random: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def labeled(self, n: int, random: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Return n samples, shape (n, 2), and which Gaussian each is of.
 
         They are drawn by torch's random numbers, or by those given.
@@ -57,7 +57,7 @@ class Ring:
 
     def sample(self, n: int, random: torch.Generator | None = None) -> Tensor:
         """Return n samples without it."""
-        return self.labelled(n, random)[0]
+        return self.labeled(n, random)[0]
 
     def read(self, x: Tensor) -> Tensor:
         """Return which Gaussian's mean is within three standard deviations, −1 where none is."""

@@ -34,7 +34,7 @@ def test_any_solver_of_cvxpy(problem, program, name):
     "M", [np.ones((8, 8)), 1 - np.eye(8), np.arange(64).reshape(8, 8) % 3], ids=["one", "tv", "tie"]
 )
 def test_interior_points_of_an_optimal_face_become_vertices(program, M):
-    # Where many plans are optimal an interior point method returns their centre, full of cycles.
+    # Where many plans are optimal an interior point method returns their center, full of cycles.
     cp = pytest.importorskip("cvxpy")
     if "CLARABEL" not in cp.installed_solvers():
         pytest.skip("CLARABEL is not installed")
