@@ -12,6 +12,7 @@ from divkit._forks import loading
 from divkit.emd import _problem
 from divkit.emd._backends.feasibility import listed
 from divkit.emd._certificate.certify import marginal_error
+from divkit.emd._certificate.exact import check_limit
 from divkit.emd._costs import sparse_costs
 from divkit.emd._solver_types import Indices, NoPlanError, Vector
 from divkit.emd._transport import Transport
@@ -21,7 +22,7 @@ _LARGEST = 2.0**1000
 _ROUNDING = 1e-12
 
 
-def solve_graph(a: Any, b: Any, graph: Any) -> Transport:
+def solve_graph(a: Any, b: Any, graph: Any, *, max_iter: int | None = None) -> Transport:
     r"""Return the cheapest plan between weights on the nodes of a graph.
 
     .. math:: W = \min_{\pi \ge 0} \Bigl\{ \sum_{vw} d(v, w) \, \pi_{vw} :
@@ -42,6 +43,9 @@ def solve_graph(a: Any, b: Any, graph: Any) -> Transport:
         ``graph[v, w]`` is the length of the arc from v to w, at least 0. What is not stored is no
         arc, and neither is a stored +inf; a stored 0 is an arc of length 0. An edge in both
         directions is stored twice.
+    max_iter : int, optional
+        The largest number of pivots of one run of the simplex method. Running out of them is an
+        error.
 
     Returns
     -------
@@ -60,6 +64,8 @@ def solve_graph(a: Any, b: Any, graph: Any) -> Transport:
         If a shape does not fit, a weight or length is negative or nan, an arc is stored twice,
         the masses differ, or no flow takes a to b; the message names the component, or the nodes
         that no arc leads out of.
+    ConvergenceError
+        If the pivots run out, or the answer is not optimal to rounding.
 
     Notes
     -----
@@ -82,6 +88,7 @@ def solve_graph(a: Any, b: Any, graph: Any) -> Transport:
     >>> t.f
     array([ 1.75,  0.75, -1.25, -2.25])
     """
+    limit = None if max_iter is None else check_limit(max_iter)
     arcs = _read(graph)
     nodes = arcs.start.size - 1
     a, b = _problem.weights(a, b, (nodes, nodes), ("node of `graph`", "node of `graph`"))
@@ -93,7 +100,7 @@ def solve_graph(a: Any, b: Any, graph: Any) -> Transport:
         )
     _problem.require_range(a, longest)
     component = _components(arcs)
-    return _solve(a, _balanced(a, b, component, _check.rounding(a, b)), arcs, component)
+    return _solve(a, _balanced(a, b, component, _check.rounding(a, b)), arcs, component, limit)
 
 
 class _Arcs(NamedTuple):
@@ -104,14 +111,14 @@ class _Arcs(NamedTuple):
     lengths: Vector
 
 
-def _solve(a: Vector, b: Vector, arcs: _Arcs, component: Indices) -> Transport:
+def _solve(a: Vector, b: Vector, arcs: _Arcs, component: Indices, limit: int | None) -> Transport:
     with loading:
         from divkit.emd._flow import beckmann, cheapest_flow  # compiled code
 
     network = cheapest_flow.by_rows(*arcs)
     method = "tree" if network.is_forest else "graph"
     try:
-        return beckmann.solve(a, b, network, component, method=method)
+        return beckmann.solve(a, b, network, component, method=method, limit=limit)
     except NoPlanError:
         cut = np.flatnonzero(cheapest_flow.stranded(a - b, network))
     of_a, of_b = float(a[cut].sum()), float(b[cut].sum())

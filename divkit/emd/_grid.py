@@ -15,6 +15,7 @@ import numpy as np
 from divkit import _check
 from divkit._forks import loading
 from divkit.emd import _problem
+from divkit.emd._certificate.exact import check_limit
 from divkit.emd._solver_types import Indices, Vector
 from divkit.emd._transport import Transport
 
@@ -30,7 +31,12 @@ _KEPT = 1 << 14
 
 
 def solve_grid(
-    a: Any, b: Any, metric: str = "cityblock", spacing: float | Sequence[float] | None = None
+    a: Any,
+    b: Any,
+    metric: str = "cityblock",
+    spacing: float | Sequence[float] | None = None,
+    *,
+    max_iter: int | None = None,
 ) -> Transport:
     r"""Return the cheapest plan between two histograms on the same grid, in any dimension.
 
@@ -51,6 +57,9 @@ def solve_grid(
         The distance between cells.
     spacing : float or sequence of d floats, optional
         The distance w_k of neighbors along each axis; by default 1.
+    max_iter : int, optional
+        The largest number of pivots of one run of the simplex method. Running out of them is an
+        error.
 
     Returns
     -------
@@ -68,6 +77,8 @@ def solve_grid(
         If shapes or masses differ, an entry is negative, nan or infinite, a spacing is not
         positive, or the metric is no length of paths: ``"chebyshev"`` with an axis of three or
         more cells that is spaced more closely than another.
+    ConvergenceError
+        If the pivots run out, or the answer is not optimal to rounding.
 
     Notes
     -----
@@ -92,6 +103,7 @@ def solve_grid(
     3.0
     """
     _check.one_of("metric", metric, _METRICS)
+    limit = None if max_iter is None else check_limit(max_iter)
     a, b, shape = _histograms(a, b)
     widths = _widths(spacing, shape)
     with np.errstate(over="ignore"):
@@ -112,7 +124,7 @@ def solve_grid(
 
     network = (_kept_network if cells <= _KEPT else _network)(shape, metric, tuple(widths.tolist()))
     component = np.zeros(cells, np.intp)
-    t = beckmann.solve(a, b, network, component, method="grid", largest=largest)
+    t = beckmann.solve(a, b, network, component, method="grid", limit=limit, largest=largest)
     return replace(t, _potentials=(t.f.reshape(shape), t.g.reshape(shape)))
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
@@ -319,3 +320,16 @@ def test_a_grid_that_is_met_again(rng, metric):
     )
     assert_array_equal(again.f, first.f)
     assert_array_equal(again.plan.toarray(), first.plan.toarray())
+
+
+def test_pivots_run_out(rng):
+    a, b = rng.dirichlet(np.ones(400), 2).reshape(2, 20, 20)
+    with pytest.raises(emd.ConvergenceError, match="reached the limit of 1 iterations"):
+        emd.solve_grid(a, b, max_iter=1)
+    assert emd.solve_grid(a, b, max_iter=10**6).value == emd.solve_grid(a, b).value
+    graph = csr_array(rng.random((40, 40)))
+    a, b = rng.dirichlet(np.ones(40), 2)
+    with pytest.raises(emd.ConvergenceError, match="reached the limit of 1 iterations"):
+        emd.solve_graph(a, b, graph, max_iter=1)
+    with pytest.raises(ValueError, match="`max_iter` must be at least 1"):
+        emd.solve_graph(a, b, graph, max_iter=0)

@@ -41,6 +41,7 @@ def solve(
     component: Indices,
     *,
     method: str,
+    limit: int | None,
     largest: float | None = None,
 ) -> Transport:
     """Return the answer with its certificate; the plan is made when it is asked for.
@@ -55,6 +56,8 @@ def solve(
         The number of the component that each node is in.
     method : str
         The name to record.
+    limit : int, optional
+        The largest number of pivots of one run of the simplex method.
     largest : float, optional
         The largest distance, if it is known. Otherwise violations are measured by the largest
         difference of potentials, which is no larger.
@@ -74,7 +77,7 @@ def solve(
 
     supply = _supply(a, b, component)
     for fine in (False, True):
-        optimum = cheapest(supply, network, mass, fine=fine)
+        optimum = cheapest(supply, network, mass, limit, fine=fine)
         measure = _measured(a, b, network, component, optimum)
         if measure.exact:
             break

@@ -89,10 +89,13 @@ def by_rows(start: Indices, heads: Indices, lengths: Vector) -> Network:
     return Network(start, heads, lengths, contraction.opposites(start, heads))
 
 
-def cheapest(supply: Vector, network: Network, mass: float, *, fine: bool = False) -> Optimum:
+def cheapest(
+    supply: Vector, network: Network, mass: float, limit: int | None, *, fine: bool = False
+) -> Optimum:
     """Return the cheapest flow, with out-flow − in-flow = supply at every node.
 
-    `mass` is what the supplies are a difference of: their rounding is measured by it. With `fine`,
+    `mass` is what the supplies are a difference of: their rounding is measured by it; `limit` the
+    largest number of pivots of one run of the simplex method. With `fine`,
     potentials have 32 digits, as it takes where mass goes along arcs much shorter than others.
 
     Raises
@@ -100,13 +103,13 @@ def cheapest(supply: Vector, network: Network, mass: float, *, fine: bool = Fals
     NoPlanError
         If the arcs cannot carry the supplies.
     ConvergenceError
-        If the simplex method does not end.
+        If the limit is reached, or the simplex method does not end.
     """
     pivots = 0
     optimum = None
     while True:
-        basic, before = _start(supply, network)
-        simplex = _simplex(supply, network, basic)
+        basic, before = _start(supply, network, limit)
+        simplex = _simplex(supply, network, basic, limit)
         try:
             simplex.run()
         except NoPlanError:
@@ -145,10 +148,12 @@ def stranded(supply: Vector, network: Network) -> Mask:
 
     They are a cut that shows that the arcs cannot carry the supplies.
     """
-    return _simplex(supply, network, np.empty(0, np.intp)).place()
+    return _simplex(supply, network, np.empty(0, np.intp), None).place()
 
 
-def _start(supply: Vector, network: Network, *, halved: bool = False) -> tuple[Indices, int]:
+def _start(
+    supply: Vector, network: Network, limit: int | None, *, halved: bool = False
+) -> tuple[Indices, int]:
     """Return the arcs of a spanning forest to start from, and how many pivots it took.
 
     A graph is contracted twice before it is solved, and `halved` says that it has been once: to
@@ -163,17 +168,17 @@ def _start(supply: Vector, network: Network, *, halved: bool = False) -> tuple[I
             coarse = Network(*rows)
             of_clusters: Vector = np.bincount(number, supply).astype(np.float64)
             if halved:
-                tree, pivots = _optimal_forest(of_clusters, coarse)
+                tree, pivots = _optimal_forest(of_clusters, coarse, limit)
             else:
-                tree, pivots = _start(of_clusters, coarse, halved=True)
+                tree, pivots = _start(of_clusters, coarse, limit, halved=True)
             return np.concatenate([origin[tree], joint]), pivots
     return network.forest(), 0
 
 
-def _optimal_forest(supply: Vector, network: Network) -> tuple[Indices, int]:
+def _optimal_forest(supply: Vector, network: Network, limit: int | None) -> tuple[Indices, int]:
     """Return a spanning forest that carries the cheapest flow, and the number of pivots."""
-    basic, before = _start(supply, network)
-    simplex = _simplex(supply, network, basic)
+    basic, before = _start(supply, network, limit)
+    simplex = _simplex(supply, network, basic, limit)
     try:
         simplex.run()
     except NoPlanError:
@@ -194,7 +199,7 @@ def _carrying(simplex: NetworkSimplex, network: Network) -> tuple[Indices, Vecto
     return contraction.numbers(network.start, network.heads, tails, heads), flow.mass[order]
 
 
-def _simplex(supply: Vector, network: Network, basic: Indices) -> NetworkSimplex:
+def _simplex(supply: Vector, network: Network, basic: Indices, limit: int | None) -> NetworkSimplex:
     return NetworkSimplex(
         supply,
         network.tails,
@@ -204,4 +209,5 @@ def _simplex(supply: Vector, network: Network, basic: Indices) -> NetworkSimplex
         np.zeros(network.nodes),
         opposite=network.opposite,
         block=_BLOCK,
+        limit=limit,
     )
