@@ -106,6 +106,7 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
             return t
     uniform = a is None and b is None
     a, b = _problem.weights(a, b, (x.size, y.size), _ATOMS)
+    given = a, b
     x_order, y_order = both(np.argsort, (x,), (y,))
     costs = LineCosts(x[x_order], y[y_order], h, power)
     _require_range(costs, x, y)
@@ -129,11 +130,11 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     # Minima move in order if `p` is convex, but for roundings: beside points far away these count.
     doubtful = power is None or _EPS * costs.largest > NEGLIGIBLE * _spread(costs, a)
     checked = _all_pairs(costs) if doubtful and x.size * y.size <= _ALL_PAIRS else costs
-    judge = partial(judged, a, b, checked, ordered, f, g, method="line", iterations=None)
-    t, is_exact = judge()
+    t, is_exact = judged(a, b, checked, ordered, f, g, method="line", iterations=None)
     hidden = _HIDDEN * costs.largest * float(a.sum())
-    if power is None and not is_exact and t.gap <= hidden:
-        t, is_exact = judge(prove=True)
+    if power is None and not is_exact and t.gap <= hidden and x.size * y.size <= _ALL_PAIRS:
+        # Of values of h at rounded differences another plan may be the best, by their roundings.
+        return _of_all_pairs(x, y, given, h)
     if power is None and not is_exact:
         raise ValueError(
             f"`p` must be convex: to serve the points in order costs {t.value:.6g}, and as far as "
@@ -260,6 +261,15 @@ def _require_convex(costs: LineCosts) -> None:
             f"between p({d[k]:.6g}) = {value[k]:.6g} and p({d[k + 2]:.6g}) = {value[k + 2]:.6g}: "
             "points on a line are served in order for convex costs only"
         )
+
+
+def _of_all_pairs(
+    x: Vector, y: Vector, weights: tuple[Vector, Vector], h: Callable[[Any], Vector]
+) -> Transport:
+    from divkit.emd._solve import solve
+
+    M = h((x[:, None] - y).ravel()).reshape(x.size, y.size)
+    return replace(solve(*weights, M), method="line")
 
 
 def _all_pairs(costs: LineCosts) -> PointCosts:

@@ -229,9 +229,9 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     xp = _check.namespace(p, q)
     p, q = _check.real("p", p, xp), _check.real("q", q, xp)
     both = (p > 0) & (q > 0)
-    given = both | ((p == 0) & (q == 0))
     log_p, log_q = (xp.where(both, _log_share(x, xp), 0.0) for x in (p, q))
-    p, q = (xp.where(both, _normalized(x, xp), 1.0) for x in (p, q))
+    shares = [_normalized(x, xp) for x in (p, q)]
+    p, q = (xp.where(both, x, 1.0) for x in shares)
     # Where p ≈ q the logarithm must not come from a rounded p/q.
     d = (p - q) / q
     # Nor from shares that are no normal numbers, which have few digits.
@@ -243,9 +243,8 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     small = xp.where(close, r, 0.0)
     excess = expm1_minus(small, xp.expm1(small), xp)
     # Σ (p − q) = 0 is taken off close atoms, so that they do not cancel, and given back where
-    # there are others: to these it would be a rounding.
-    others = xp.any(~close | ~given, axis=-1)
-    taken = xp.where(others, xp.sum(xp.where(close & both, p - q, 0.0), axis=-1), 0.0)
+    # there are others: as what these have of it, since close atoms would round that away.
+    taken = xp.sum(xp.where(close & both, 0.0, shares[1] - shares[0]), axis=-1)
     low = xp.zeros(r.shape[:-1], dtype=r.dtype)
     high = low + 1.0
     for _ in range(52):
@@ -255,12 +254,10 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
         # Where every w is tiny, they are told from 0 in units of the largest.
         largest = xp.max(xp.where(both, log_w, -xp.inf), axis=-1, keepdims=True)
         tiny = (largest < -300.0) & (largest > -xp.inf)
-        unit = xp.where(tiny, largest, 0.0)
-        near = xp.where(tiny, xp.exp(xp.where(tiny & close, log_q - unit, 0.0)), q)
-        near = near * (small * xp.expm1(s[..., None] * small) - excess)
-        far = r * xp.exp(log_w - unit)
-        terms = xp.where(both, xp.where(close, near, far), 0.0)
-        rising = xp.sum(terms, axis=-1) + taken < 0
+        near = q * (small * xp.expm1(s[..., None] * small) - excess)
+        far = r * xp.exp(log_w - xp.where(tiny, largest, 0.0))
+        terms = xp.where(both, xp.where(close & ~tiny, near, far), 0.0)
+        rising = xp.sum(terms, axis=-1) + xp.where(tiny[..., 0], 0.0, taken) < 0
         low, high = xp.where(rising, s, low), xp.where(rising, high, s)
     return 0.5 * (low + high)
 

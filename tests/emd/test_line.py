@@ -617,3 +617,14 @@ def test_a_point_far_away_that_carries_nothing():
     t = emd.solve_line(x, y, [0.0, 0.0, 3.0, 3.0], [0.0, 0.0, 0.0, 4.0, 2.0])
     assert t.value == pytest.approx(0.002, rel=1e-13)
     assert t.dual_value == pytest.approx(0.002, rel=1e-13)
+
+
+def test_a_convex_function_of_rounded_differences():
+    """Far away the difference loses a digit, by which another plan becomes the best."""
+    x, y = [-1e12, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1 / 499]
+    a, b = [2.0**-20, 1.0, 1.0], [2.0**-20, 1.0, 0.5, 0.25, 0.25]
+    t = emd.solve_line(x, y, a, b, np.abs)
+    assert t.method == "line"
+    assert t.value == pytest.approx(emd.solve(a, b, np.abs(np.subtract.outer(x, y))).value)
+    assert t.value == pytest.approx(emd.solve_line(x, y, a, b).value, rel=1e-10)
+    assert abs(t.gap) <= 1e-13 * t.value

@@ -141,3 +141,12 @@ def test_thresholds(gamma):
 def test_powers(lam):
     with pytest.raises(ValueError, match="`lam` must be finite and neither 0 nor -1"):
         fdiv.cressie_read(lam)
+
+
+@pytest.mark.parametrize("rest", [1e-16, 1e-10, 1e-3])
+def test_chernoff_where_one_law_is_little_more_than_the_other(rest):
+    """Towards s = 1 the affinity is what Q sees of P, from the small atom alone."""
+    p, q = [1.0, rest], [1.0, 0.0]
+    for one, other in ((p, q), (q, p)):
+        found = float(fdiv.chernoff(one, other, normalize=True))
+        assert found == pytest.approx(np.log1p(rest), rel=1e-8)
