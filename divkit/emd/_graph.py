@@ -120,7 +120,7 @@ def _solve(a: Vector, b: Vector, arcs: _Arcs, component: Indices, limit: int | N
     try:
         return beckmann.solve(a, b, network, component, method=method, limit=limit)
     except NoPlanError:
-        cut = np.flatnonzero(cheapest_flow.stranded(a - b, network))
+        cut = np.flatnonzero(cheapest_flow.cut_side(a - b, network))
     of_a, of_b = float(a[cut].sum()), float(b[cut].sum())
     if of_a - of_b <= _ROUNDING * float(a.sum()):
         raise ConvergenceError(

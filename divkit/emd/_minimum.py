@@ -13,7 +13,7 @@ _FLAGS = ("nnan", "nsz")
 
 
 @intrinsic(min)
-def lesser(typing_context: Any, x: Any, y: Any) -> Any:
+def minimum(typing_context: Any, x: Any, y: Any) -> Any:
     """Return the smaller of two doubles.
 
     numba marks the comparison of its own ``min`` with these flags but not the selection, and so

@@ -25,7 +25,7 @@ class Start(NamedTuple):
     rows: Indices
     columns: Indices
 
-    def turned(self) -> Start:
+    def transposed(self) -> Start:
         """Return the start of the problem with sources and sinks exchanged."""
         return Start(self.g, self.f, self.columns, self.rows)
 
@@ -70,7 +70,7 @@ def read(start: Any, shape: tuple[int, int]) -> Start:
 
 
 def _leaves_first(t: Transport) -> tuple[Indices, Indices]:
-    """Return the pairs of a plan, those of leaves of its forest before those they hang on."""
+    """Return the pairs of a plan, those of leaves of its forest before those of their neighbors."""
     n, m = t.shape
     entries = t.plan.tocoo()
     rows, columns = (np.asarray(x, np.intp) for x in entries.coords)

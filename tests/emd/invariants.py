@@ -52,12 +52,12 @@ def require_flow(nodes, tail, head, supply, atol):
     np.testing.assert_allclose(net[:-1], supply, rtol=0, atol=atol)
 
 
-def require_tight(nodes, potential, tail, head, cost, hung, rtol):
+def require_tight(nodes, potential, tail, head, cost, root_potential, rtol):
     scale = np.abs(potential).max()
     for node in range(len(nodes) - 1):
         arc = nodes["arc"][node]
         if arc == ARTIFICIAL:
-            slack = hung[node] - potential[node] + potential[-1]
+            slack = root_potential[node] - potential[node] + potential[-1]
         else:
             slack = cost[arc] - potential[tail[arc]] + potential[head[arc]]
         assert abs(slack) <= rtol * scale
@@ -87,7 +87,7 @@ def watched(solver, *, costs_matter=True):
             require_strongly_feasible(nodes)
             require_flow(nodes, tail, head, supply[label[:-1]], 1e-14 * mass)
             if costs_matter:
-                require_tight(nodes, potential, tail, head, cost, solver._hung, 1e-13)
+                require_tight(nodes, potential, tail, head, cost, solver._root_potential, 1e-13)
             if one == 0:
                 return status, done
             done += one

@@ -14,7 +14,7 @@ from divkit.emd._backends.refine import refine
 from divkit.emd._problem import Scaled
 from divkit.emd._solver_types import Backend, Indices, Mask, Vector
 
-# Unplaced mass up to this share of the whole is rounding in the weights.
+# Mass on forbidden pairs up to this share of the whole is rounding in the weights.
 ROUNDING = 1e-12
 _LISTED = 8
 

@@ -217,7 +217,7 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
     Where (g^c, g) is as good and as tight up to rounding, the second transform is spared, or half
     of it.
     """
-    from_g, from_f = map(_finite, costs.minima(_massive(f, a), _massive(g, b)))
+    from_g, from_f = map(_finite, costs.minima(_where_mass(f, a), _where_mass(g, b)))
     pair = from_g, g
     # How far g and f may be below f^c and above g^c. A second transform adds no more than this.
     below = np.maximum(from_f - g, 0.0, where=b > 0, out=np.zeros_like(g))
@@ -227,15 +227,15 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
     size = total(a * np.abs(from_g), b * np.abs(g))
     loose = max(apart, float(below.max())) > _ROUNDING * costs.largest
     if gain > _LITTLE * size:
-        second = costs.minima(_massive(from_g, a), _massive(from_f, b))
+        second = costs.minima(_where_mass(from_g, a), _where_mass(from_f, b))
         second_f, second_g = map(_finite, second)
         pairs = (second_f, from_f), (from_g, second_g)
         pair = max(pairs, key=lambda pair: total(a * pair[0], b * pair[1]))
     elif gain > _ROUNDING * size or loose:
-        pair = from_g, _finite(costs.column_minima(_massive(from_g, a)))
+        pair = from_g, _finite(costs.column_minima(_where_mass(from_g, a)))
     if pair[1] is not g and pair[0] is from_g and not a.all():
         # The new g is larger, but knows nothing of rows without mass.
-        pair = np.where(a > 0, from_g, _finite(costs.row_minima(_massive(pair[1], b)))), pair[1]
+        pair = np.where(a > 0, from_g, _finite(costs.row_minima(_where_mass(pair[1], b)))), pair[1]
 
     shift = (total(b * pair[1]) - total(a * pair[0])) / (2 * float(a.sum()))
     f, g = pair[0] + shift, pair[1] - shift
@@ -256,7 +256,7 @@ def marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
     return error
 
 
-def _massive(potential: Vector, weights: Vector) -> Vector:
+def _where_mass(potential: Vector, weights: Vector) -> Vector:
     """Return −inf for an atom without mass: it takes part in no minimum."""
     return potential if weights.all() else np.where(weights > 0, potential, -np.inf)
 

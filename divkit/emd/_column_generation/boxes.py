@@ -11,7 +11,7 @@ import numpy as np
 
 from divkit._compile import compiled
 from divkit.emd._column_generation.candidates import insert
-from divkit.emd._minimum import lesser
+from divkit.emd._minimum import minimum
 
 SLOTS = 64
 EPSILON = np.finfo(np.float64).eps
@@ -135,10 +135,10 @@ def _reduced(x, y, g, metric, p, factor, limit, cost):
                 cost[t] = np.sqrt(cost[t])
     least = np.inf
     if metric == NORM:
-        # Powers are dear: the Euclidean distance says where they are needed.
+        # Powers are expensive: the Euclidean distance says where they are needed.
         scale = _norm_over_euclidean(x.size, p) * factor
         for t in range(SLOTS):
-            least = lesser(least, scale * cost[t] - g[t])
+            least = minimum(least, scale * cost[t] - g[t])
         if least >= limit:
             return least
         least = np.inf
@@ -146,7 +146,7 @@ def _reduced(x, y, g, metric, p, factor, limit, cost):
             cost[t] = np.inf if scale * cost[t] - g[t] >= limit else _norm(x, y[:, t], p)
     for t in range(SLOTS):
         cost[t] = factor * cost[t] - g[t]
-        least = lesser(least, cost[t])
+        least = minimum(least, cost[t])
     return least
 
 
@@ -177,7 +177,7 @@ def _largest_size(x, y, total):
     for c in range(x.size):
         x_c, y_c = x[c], y[c]
         for t in range(SLOTS):
-            total[t] = lesser(total[t], -abs(x_c - y_c[t]))
+            total[t] = minimum(total[t], -abs(x_c - y_c[t]))
     for t in range(SLOTS):
         total[t] = -total[t]
 
@@ -189,7 +189,7 @@ def _to_box(x, low, high, metric, p, bound, inside):
     for c in range(low.size):
         x_c, low_c, high_c = x[c], low[c], high[c]
         for s in range(bound.size):
-            inside[s] = lesser(x_c[s] - low_c, high_c - x_c[s])
+            inside[s] = minimum(x_c[s] - low_c, high_c - x_c[s])
         _join(inside, bound, metric)
     _finish(bound, low.size, metric, p)
 
@@ -201,7 +201,7 @@ def _between_boxes(x_low, x_high, y_low, y_high, metric, p, bound, inside):
     for c in range(x_low.size):
         low_c, high_c, low_r, high_r = x_low[c], x_high[c], y_low[c], y_high[c]
         for r in range(bound.size):
-            inside[r] = lesser(high_c - low_r[r], high_r[r] - low_c)
+            inside[r] = minimum(high_c - low_r[r], high_r[r] - low_c)
         _join(inside, bound, metric)
     _finish(bound, x_low.size, metric, p)
 
@@ -211,13 +211,13 @@ def _join(inside, bound, metric):
     """Add a coordinate to the bounds: by how much a point is inside, negative if it is outside."""
     if metric == CITYBLOCK:
         for s in range(bound.size):
-            bound[s] -= lesser(inside[s], 0.0)
+            bound[s] -= minimum(inside[s], 0.0)
     elif metric == CHEBYSHEV:
         for s in range(bound.size):
-            bound[s] = -lesser(-bound[s], inside[s])
+            bound[s] = -minimum(-bound[s], inside[s])
     else:
         for s in range(bound.size):
-            outside = lesser(inside[s], 0.0)
+            outside = minimum(inside[s], 0.0)
             bound[s] += outside * outside
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from divkit._compile import compiled
-from divkit.emd._minimum import lesser
+from divkit.emd._minimum import minimum
 
 # Columns that one comparison decides upon.
 STRETCH = 64
@@ -26,7 +26,7 @@ _vector = compiled(fastmath={"nnan", "nsz"}, inline="never")
 def _least(row, potential, factor):
     least = np.inf
     for j in range(row.size):
-        least = lesser(least, factor * np.float64(row[j]) - potential[j])
+        least = minimum(least, factor * np.float64(row[j]) - potential[j])
     return least
 
 
@@ -35,10 +35,10 @@ def _least_of_four(row_0, row_1, row_2, row_3, potential):
     least_0, least_1, least_2, least_3 = np.inf, np.inf, np.inf, np.inf
     for j in range(potential.size):
         p = potential[j]
-        least_0 = lesser(least_0, np.float64(row_0[j]) - p)
-        least_1 = lesser(least_1, np.float64(row_1[j]) - p)
-        least_2 = lesser(least_2, np.float64(row_2[j]) - p)
-        least_3 = lesser(least_3, np.float64(row_3[j]) - p)
+        least_0 = minimum(least_0, np.float64(row_0[j]) - p)
+        least_1 = minimum(least_1, np.float64(row_1[j]) - p)
+        least_2 = minimum(least_2, np.float64(row_2[j]) - p)
+        least_3 = minimum(least_3, np.float64(row_3[j]) - p)
     return least_0, least_1, least_2, least_3
 
 
@@ -158,4 +158,4 @@ def column_minima(M, rows, f, start, stop, of_columns):
         for r in range(start, stop):
             row, f_r = M[rows[r], low:high], f[r]
             for j in range(below.size):
-                below[j] = lesser(below[j], np.float64(row[j]) - f_r)
+                below[j] = minimum(below[j], np.float64(row[j]) - f_r)

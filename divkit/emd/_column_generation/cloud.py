@@ -84,9 +84,9 @@ class Cloud:
         # Another direction to cut in, so that what is at an edge here is inside there.
         turn = np.linalg.qr(np.random.default_rng(0).normal(size=(self.points.shape[1],) * 2))[0]
         order, _ = coarse.bisect(np.ascontiguousarray(self.points @ turn), self._starts.size - 1)
-        turned = np.empty_like(order)
-        turned[order] = np.arange(order.size)
-        return turned, np.arange(order.size)
+        inverse = np.empty_like(order)
+        inverse[order] = np.arange(order.size)
+        return inverse, np.arange(order.size)
 
     def groups(self, count: int) -> Grouping:
         """Return groups of neighbors, alike in size."""

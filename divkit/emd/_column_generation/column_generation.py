@@ -78,7 +78,7 @@ def solve(
             leading = first[0].size
             rows, columns = np.concatenate([first[0], rows]), np.concatenate([first[1], columns])
         simplex = initial_basis.along_cheapest(a, b, pricing, f, g, rows, columns, leading, limit)
-    _place(simplex, pricing, f, g)
+    _phase_one(simplex, pricing, f, g)
     rounds = 0
     while True:
         pivots = simplex.pivots
@@ -109,17 +109,17 @@ def each_once(rows: Indices, columns: Indices, m: int) -> tuple[Indices, Indices
     return np.divmod(pairs[first], m)
 
 
-def _place(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> None:
-    """Add pairs until all mass can be placed, which only forbidden pairs can prevent."""
+def _phase_one(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> None:
+    """Add pairs until these can carry all mass, which only forbidden pairs can prevent."""
     n = f.size
     rounds = 0
     while not simplex.feasible:
-        stranded = simplex.place()
+        cut_side = simplex.run_phase_one()
         if simplex.feasible:
             break
-        # Any allowed pair out of the stranded nodes helps; the cheap ones are the most likely
+        # Any allowed pair that crosses the cut helps; the cheap ones are the most likely
         # to stay.
-        source, sink = stranded[:n], ~stranded[n:]
+        source, sink = cut_side[:n], ~cut_side[n:]
         rows, columns = pricing.violated(
             np.where(source, np.inf, -np.inf), np.where(sink, g, -np.inf), PER_ROW << rounds
         )

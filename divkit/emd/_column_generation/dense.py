@@ -56,8 +56,8 @@ def solve(
         If the limit is reached.
     """
     if not M.flags.c_contiguous and M.flags.f_contiguous:
-        turned = None if start is None else start.turned()
-        rows, cols, mass, f, g, pivots = solve(b, a, M.T, limit, turned)
+        transposed = None if start is None else start.transposed()
+        rows, cols, mass, f, g, pivots = solve(b, a, M.T, limit, transposed)
         return Answer(cols, rows, mass, g, f, pivots)
     sources, sinks = np.flatnonzero(a), np.flatnonzero(b)
     pricing = MatrixPricing(M, sources, sinks)

@@ -11,7 +11,7 @@ import numpy as np
 
 from divkit import _threads
 from divkit._compile import compiled
-from divkit.emd._minimum import lesser
+from divkit.emd._minimum import minimum
 from divkit.emd._solver_types import Indices, Vector
 
 # ε goes down from the mean reduced cost by powers of two, with some sweeps for each.
@@ -96,11 +96,11 @@ def _ascend(start, other, cost, weight, from_potential, epsilon, potential, firs
             continue
         least = np.inf
         for pair in range(low, high):
-            least = lesser(least, cost[pair] - from_potential[other[pair]])
+            least = minimum(least, cost[pair] - from_potential[other[pair]])
         total = 0.0
         for pair in range(low, high):
             further = cost[pair] - from_potential[other[pair]] - least
-            power = 1.0 - lesser(further * per_step, 1.0)
+            power = 1.0 - minimum(further * per_step, 1.0)
             for _ in range(_STEPS):
                 power *= power
             total += power

@@ -52,9 +52,9 @@ def solve(a: Vector, b: Vector, costs: SparseCosts, limit: int | None) -> Answer
         supply, rows, columns + n, reduced, basic, np.zeros(supply.size), limit=limit
     )
     if not simplex.feasible:
-        stranded = simplex.place()
+        cut_side = simplex.run_phase_one()
         if not simplex.feasible:
-            held = stranded[:n] & sources
+            held = cut_side[:n] & sources
             reached = np.zeros(b.size, np.bool_)
             reached[columns[held[rows]]] = True
             raise ValueError(

@@ -43,7 +43,7 @@ class Costs(Protocol):
 
     @property
     def largest(self) -> float:
-        """The largest finite |c_ij|, 0 if there is none; a bound from below where that is dear."""
+        """The largest finite |c_ij|, 0 if there is none; or a quick lower bound."""
 
     def at(self, rows: Indices, columns: Indices) -> Vector:
         """Return the costs of single pairs, in float64."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from divkit._compile import compiled
-from divkit.emd._minimum import lesser
+from divkit.emd._minimum import minimum
 
 # Rows and columns of a tile, whose sums stay in the second level of cache.
 ROWS, COLUMNS = 32, 256
@@ -50,6 +50,6 @@ def _lower(sums, costs, row_0, row_1, row_2, row_3):
     """Lower `sums` to those of four costs and what follows each."""
     cost_0, cost_1, cost_2, cost_3 = costs[0], costs[1], costs[2], costs[3]
     for j in range(sums.size):
-        left = lesser(cost_0 + row_0[j], cost_1 + row_1[j])
-        right = lesser(cost_2 + row_2[j], cost_3 + row_3[j])
-        sums[j] = lesser(sums[j], lesser(left, right))
+        left = minimum(cost_0 + row_0[j], cost_1 + row_1[j])
+        right = minimum(cost_2 + row_2[j], cost_3 + row_3[j])
+        sums[j] = minimum(sums[j], minimum(left, right))

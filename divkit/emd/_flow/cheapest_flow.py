@@ -143,12 +143,12 @@ def _reprice(simplex: NetworkSimplex) -> None:
             break
 
 
-def stranded(supply: Vector, network: Network) -> Mask:
+def cut_side(supply: Vector, network: Network) -> Mask:
     """Return nodes that no arc leads out of and that hold more than they need, if there are such.
 
     They are a cut that shows that the arcs cannot carry the supplies.
     """
-    return _simplex(supply, network, np.empty(0, np.intp), None).place()
+    return _simplex(supply, network, np.empty(0, np.intp), None).run_phase_one()
 
 
 def _start(

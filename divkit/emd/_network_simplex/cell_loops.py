@@ -1,7 +1,7 @@
 """Pivots among the arcs of one cell after another, compiled.
 
-Every tree of the forest hangs on the root by an arc without flow, so that a pivot among the arcs
-of a cell touches nothing outside it.
+Every tree of the forest is joined to the root by an arc without flow, so that a pivot among the
+arcs of a cell touches nothing outside it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def improve(tree, potential, tail, head, cost, carried, cells, start, tolerance,
             if carried[arc] > 0.0:
                 u, v = tail[arc], head[arc]
                 reduced = cost[arc] - potential[u] + potential[v]
-                pivot.settle(tree, potential, arc, u, v, reduced, carried[arc])
+                pivot.cross_over(tree, potential, arc, u, v, reduced, carried[arc])
                 carried[arc] = 0.0
         block = max(_SMALLEST_BLOCK, 2 * int((last - first) ** 0.5))
         status, more = pivots(

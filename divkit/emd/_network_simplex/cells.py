@@ -84,7 +84,7 @@ def improve(
             stretches = [flow.joined(*pair) for pair in pairs]
             depth -= 1
     for stretch in stretches:
-        stretch.settle()
+        stretch.cross_over()
     improved = np.empty_like(mass)
     improved[flow.order] = flow.carried
     return improved, pivots
@@ -151,7 +151,7 @@ class _Flow:
         first, last = np.searchsorted(self.cell, np.array([number, number + 1]) << level)
         nothing = np.empty(0, np.int32)
         forest = np.zeros(last - first + 1, tree.NODE)
-        tree.hang(forest, np.zeros(last - first), self.tail, self.head, nothing, nothing)
+        tree.build_tree(forest, np.zeros(last - first), self.tail, self.head, nothing, nothing)
         return _Stretch(self, number, level, forest, np.arange(first, last + 1))
 
     def joined(self, left: _Stretch, right: _Stretch) -> _Stretch:
@@ -186,7 +186,7 @@ class _Stretch:
 
     def improve(self, levels: range, limit: int, most: int) -> int:
         """Make the flow optimal in the cells of one level after another; return the pivots."""
-        hung, potential = np.zeros(self.label.size), np.zeros(self.label.size)
+        root_potential, potential = np.zeros(self.label.size), np.zeros(self.label.size)
         batch = max(100, int(self.label.size * _PIVOTS_PER_LABELLING))
         pivots = 0
         for k in levels:
@@ -196,7 +196,7 @@ class _Stretch:
                 self.forest, self.label = tree.relabel_nodes(
                     self.forest, self._tail, self._head, self.label
                 )
-                tree.set_potentials(self.forest, self._cost, hung, potential)
+                tree.set_potentials(self.forest, self._cost, root_potential, potential)
                 tolerance = TOLERANCE * max(self._flow.scale, float(np.abs(potential).max()))
                 status, start, done = improve_cells(
                     self.forest,
@@ -215,7 +215,7 @@ class _Stretch:
                     raise limit_reached("the network simplex", most)
         return pivots
 
-    def settle(self) -> None:
+    def cross_over(self) -> None:
         """Note what the arcs of the forest carry."""
         basic = self.forest[self.forest["arc"] >= 0]
         self._carried[basic["arc"]] = basic["flow"]

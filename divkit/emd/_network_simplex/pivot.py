@@ -25,44 +25,44 @@ class Node:
 
 def pivot(tree, potential, entering, tail, head, reduced):
     """Exchange a tree arc for the arc `entering`; return False if none limits the flow."""
-    apex = _apex(tree, tail, head)
-    leaving, from_tail, flow = _leaving(tree, tail, head, apex)
+    apex = find_apex(tree, tail, head)
+    leaving, from_tail, flow = find_leaving_arc(tree, tail, head, apex)
     if leaving == NONE:
         return False
     if flow > 0.0:
-        _augment(tree, tail, head, apex, flow)
-    _exchange(
+        augment_flow(tree, tail, head, apex, flow)
+    exchange_arcs(
         tree, potential, tail, head, apex, leaving, from_tail, entering, flow, from_tail, reduced
     )
     return True
 
 
-def settle(tree, potential, arc, tail, head, reduced, carried):
-    """Make an arc that carries flow outside the tree part of it, or empty.
+def cross_over(tree, potential, arc, tail, head, reduced, carried):
+    """Make an arc that carries flow outside the tree basic, or empty: a step of crossover.
 
-    The tree takes flow over from an arc that is dear and gives flow to one that is cheap, until
-    the arc is empty or one in the tree is, which it replaces then.
+    Flow is sent around the cycle that the arc closes, in the direction that costs less, until the
+    arc is empty or a tree arc is, which it replaces then.
     """
     cheap = reduced < 0.0
     if not cheap:
         # Taking flow from the arc is sending it from the head, through the arc, to the tail.
         tail, head, reduced = head, tail, -reduced
-    apex = _apex(tree, tail, head)
-    leaving, from_tail, flow = _leaving(tree, tail, head, apex)
+    apex = find_apex(tree, tail, head)
+    leaving, from_tail, flow = find_leaving_arc(tree, tail, head, apex)
     if flow == 0.0:
         # Where nothing moves either way round, as between two trees, the smaller subtree does.
-        other, from_other_tail, other_flow = _leaving(tree, head, tail, apex)
+        other, from_other_tail, other_flow = find_leaving_arc(tree, head, tail, apex)
         if other_flow == 0.0 and tree[other].size < tree[leaving].size:
             leaving, from_tail = other, from_other_tail
             cheap, tail, head, reduced = not cheap, head, tail, -reduced
     # Tied with an arc that would be left empty and leading from the root, it replaces that one.
     if not cheap and (carried < flow or (carried == flow and from_tail)):
-        _augment(tree, tail, head, apex, carried)
+        augment_flow(tree, tail, head, apex, carried)
         return
     if flow > 0.0:
-        _augment(tree, tail, head, apex, flow)
+        augment_flow(tree, tail, head, apex, flow)
     carried += flow if cheap else -flow
-    _exchange(
+    exchange_arcs(
         tree,
         potential,
         tail,
@@ -77,19 +77,19 @@ def settle(tree, potential, arc, tail, head, reduced, carried):
     )
 
 
-def _exchange(
+def exchange_arcs(
     tree, potential, tail, head, apex, leaving, from_tail, entering, flow, upward, reduced
 ):
-    """Hang the subtree below the arc above `leaving` on the other end of the entering arc."""
+    """Move the subtree below the leaving arc to the other end of the entering arc."""
     inner, outer = (tail, head) if from_tail else (head, tail)
     size = tree[leaving].size
-    _detach(tree, leaving, apex)
-    last = _turn_over(tree, leaving, inner, outer, entering, flow, upward)
-    _attach(tree, inner, last, outer, apex, size)
-    _shift(tree, potential, inner, last, size, reduced if from_tail else -reduced)
+    remove_edge(tree, leaving, apex)
+    last = make_root(tree, leaving, inner, outer, entering, flow, upward)
+    add_edge(tree, inner, last, outer, apex, size)
+    update_potentials(tree, potential, inner, last, size, reduced if from_tail else -reduced)
 
 
-def _apex(tree, tail, head):
+def find_apex(tree, tail, head):
     """Return where the paths to the root meet; the smaller subtree cannot hold the other node."""
     u, v = tail, head
     while u != v:
@@ -100,7 +100,7 @@ def _apex(tree, tail, head):
     return u
 
 
-def _leaving(tree, tail, head, apex):
+def find_leaving_arc(tree, tail, head, apex):
     """Return the lower node of the leaving arc, if it is on the tail's side, and the cycle's flow.
 
     The cycle runs from the apex down to the tail, over the entering arc, and up from the head.
@@ -120,7 +120,7 @@ def _leaving(tree, tail, head, apex):
     return leaving, from_tail, flow
 
 
-def _augment(tree, tail, head, apex, flow):
+def augment_flow(tree, tail, head, apex, flow):
     node = tail
     while node != apex:
         tree[node].flow += -flow if tree[node].upward else flow
@@ -131,7 +131,7 @@ def _augment(tree, tail, head, apex, flow):
         node = tree[node].parent
 
 
-def _detach(tree, top, apex):
+def remove_edge(tree, top, apex):
     """Make the ancestors of `top` forget its subtree; the thread still leads through it."""
     size, last, before = tree[top].size, tree[top].last, tree[top].previous
     node = tree[top].parent
@@ -144,11 +144,11 @@ def _detach(tree, top, apex):
         node = tree[node].parent
 
 
-def _turn_over(tree, top, inner, outer, entering, flow, upward):
+def make_root(tree, top, inner, outer, entering, flow, upward):
     """Make `inner` the top of the subtree of `top`, below `outer`; return the subtree's last node.
 
     Its thread then starts at `inner` and is taken out of the tree's. Every node from `inner` up
-    to `top` gets the arc of the one before. What hung below it but not below that one is a
+    to `top` gets the arc of the one before. What was below it but not below that one is a
     stretch of the thread; the stretches follow one another in the order of the path.
     """
     size = tree[top].size
@@ -185,7 +185,7 @@ def _turn_over(tree, top, inner, outer, entering, flow, upward):
     return end
 
 
-def _attach(tree, top, last, above, apex, size):
+def add_edge(tree, top, last, above, apex, size):
     """Insert the thread from `top` to `last` after its parent `above`; tell the ancestors."""
     after = tree[above].next
     tree[above].next = top
@@ -202,7 +202,7 @@ def _attach(tree, top, last, above, apex, size):
         node = tree[node].parent
 
 
-def _shift(tree, potential, top, last, size, step):
+def update_potentials(tree, potential, top, last, size, step):
     """Raise the subtree's potentials by `step`, or lower all others, whichever are fewer."""
     if 2 * size <= len(tree):
         first, stop, change = top, tree[last].next, step
@@ -214,16 +214,16 @@ def _shift(tree, potential, top, last, size, step):
         node = tree[node].next
 
 
-# Whoever compiles one of them needs all.
+# All are compiled together.
 STEPS = (
     pivot,
-    settle,
-    _apex,
-    _leaving,
-    _augment,
-    _exchange,
-    _detach,
-    _turn_over,
-    _attach,
-    _shift,
+    cross_over,
+    find_apex,
+    find_leaving_arc,
+    augment_flow,
+    exchange_arcs,
+    remove_edge,
+    make_root,
+    add_edge,
+    update_potentials,
 )

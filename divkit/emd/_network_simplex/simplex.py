@@ -4,8 +4,8 @@ min Σ c_k x_k over flows x ≥ 0 with out-flow − in-flow = supply at every no
 problem where arcs lead from sources to sinks, and any other uncapacitated min-cost flow. The
 dual is max Σ supply_v π_v over potentials with π_tail − π_head ≤ c_k.
 
-There is no big M. The root is a node of its own; what is not joined otherwise hangs on it by an
-artificial arc without flow, whose cost is the potential that the caller gives to the node.
+There is no big M. The root is an artificial node; every tree of the forest of basic arcs is joined
+to it by an artificial arc without flow, whose cost is the potential that the caller gives.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FINE_TOLERANCE = 2.0**-98
 ROUNDING = 1e-12
 # How much finer a tolerance is worth starting from another tree, and how often it is tried.
 _FINER = 2.0**-6
-_HANGINGS = 4
+_MOST_REBUILDS = 4
 # After this share of the nodes as pivots, neighbors in the tree are far apart in memory.
 _PIVOTS_PER_LABELLING = 1 / 8
 _SMALLEST_BLOCK = 64
@@ -63,7 +63,8 @@ class NetworkSimplex:
     basic : array of int
         The arcs, by number, of a forest that carries what it can of the supplies.
     potential : array, shape (nodes,)
-        Potentials to start from: those of the nodes on which the trees of the forest will hang.
+        Potentials to start from: those of the nodes by which the trees of the forest are joined
+        to the root.
     opposite : array of int, shape (arcs,), optional
         For each arc the number of the arc the other way, −1 where there is none. With it the
         forest's arcs may be given in either direction.
@@ -103,20 +104,20 @@ class NetworkSimplex:
         self.nodes = nodes
         self.pivots = pivots
         self.tolerance = 0.0
-        self._hangings = _HANGINGS
+        self._rebuilds_left = _MOST_REBUILDS
         self._block = block
         self._supply = np.asarray(supply, np.float64)
         self._limit = usual_limit(nodes) if limit is None else limit
         self._tail, self._head = tails.astype(np.uint32), heads.astype(np.uint32)
         self._cost = np.array(costs, np.float64)
-        self._hung = np.append(potential, 0.0)
+        self._root_potential = np.append(potential, 0.0)
         self._label = np.arange(nodes + 1)
         self._potential = np.zeros(nodes + 1)
         # What costs are reduced by, in the order in which the nodes were given.
         self._base = DoubleDouble.of(np.zeros(nodes))
         self._fine = 0.0
         self._tree = np.zeros(nodes + 1, tree.NODE)
-        tree.hang(
+        tree.build_tree(
             self._tree,
             self._supply,
             self._tail,
@@ -132,16 +133,16 @@ class NetworkSimplex:
         return self._tail.size
 
     @property
-    def unplaced(self) -> float:
-        """The mass that artificial arcs carry, because no arc leads from it to where it is due."""
+    def artificial_flow(self) -> float:
+        """The flow on artificial arcs: mass that the other arcs do not take to where it is due."""
         artificial = self._tree[:-1][self._tree["arc"][:-1] == tree.ARTIFICIAL]
         flow, upward = artificial["flow"], artificial["upward"]
         return float(max(flow.sum(where=upward), flow.sum(where=~upward)))
 
     @property
     def feasible(self) -> bool:
-        """Whether all mass is placed, up to rounding."""
-        return self.unplaced <= ROUNDING * float(self._supply.sum(where=self._supply > 0))
+        """Whether artificial arcs carry nothing but rounding."""
+        return self.artificial_flow <= ROUNDING * float(self._supply.sum(where=self._supply > 0))
 
     @property
     def potential(self) -> Vector:
@@ -156,7 +157,7 @@ class NetworkSimplex:
         return self._base.plus(potential[:-1])
 
     def add(self, tails: Indices, heads: Indices, costs: Vector) -> None:
-        """Add arcs, which `run` or `place` may then use."""
+        """Add arcs, which `run` or `run_phase_one` may then use."""
         number = np.empty(self.nodes + 1, np.uint32)
         number[self._label] = np.arange(self.nodes + 1)
         self._tail = np.concatenate([self._tail, number[tails]])
@@ -166,24 +167,24 @@ class NetworkSimplex:
             costs = reduced(costs, base[tails], -base[heads])
         self._cost = np.concatenate([self._cost, costs])
 
-    def place(self) -> Mask:
-        """Place as much mass as the arcs can carry; costs do not matter.
+    def run_phase_one(self) -> Mask:
+        """Minimize the flow on artificial arcs, whatever the costs of the others.
 
         Returns
         -------
         array of bool, shape (nodes,)
-            The nodes from which no arc leads to the others. If mass is left unplaced they hold
-            that much more than they need: a violated cut.
+            One side of a cut: the nodes from which no arc leads to the others. What is left on
+            artificial arcs is how much more these nodes hold than they need.
 
         Raises
         ------
         ConvergenceError
             If the limit on the pivots is reached.
         """
-        self._pivot_to_optimum(placing=True)
-        stranded = np.empty(self.nodes + 1, np.bool_)
-        stranded[self._label] = self._potential > 0.5
-        return stranded[:-1]
+        self._pivot_to_optimum(phase_one=True)
+        cut_side = np.empty(self.nodes + 1, np.bool_)
+        cut_side[self._label] = self._potential > 0.5
+        return cut_side[:-1]
 
     def run(self) -> None:
         """Pivot until no reduced cost is negative.
@@ -196,11 +197,11 @@ class NetworkSimplex:
             If the limit on the pivots is reached, or the costs have a negative cycle.
         """
         if not self.feasible:
-            self.place()
+            self.run_phase_one()
             if not self.feasible:
                 raise NoPlanError
-        self._drop_unplaced()
-        self._pivot_to_optimum(placing=False)
+        self._drop_artificial_flow()
+        self._pivot_to_optimum(phase_one=False)
 
     def reprice(self) -> None:
         """Reduce the costs by the potentials, which are 0 from then on; then `run` once more.
@@ -208,10 +209,10 @@ class NetworkSimplex:
         Costs far below the largest potential get back the digits that it has taken from them.
         """
         fine = DoubleDouble(*np.zeros((2, self.nodes + 1)))
-        tree.set_fine_potentials(self._tree, self._cost, self._hung, fine.high, fine.low)
+        tree.set_fine_potentials(self._tree, self._cost, self._root_potential, fine.high, fine.low)
         self._cost = reduced(self._cost, fine[self._tail], -fine[self._head])
         self._cost[self._tree["arc"][self._tree["arc"] != tree.ARTIFICIAL]] = 0.0
-        self._hung = np.zeros_like(self._hung)
+        self._root_potential = np.zeros_like(self._root_potential)
         self._fine = max(self._fine, _FINE_TOLERANCE * float(np.abs(fine.high).max()))
         label = self._label[:-1]
         high, low = np.empty(self.nodes), np.empty(self.nodes)
@@ -227,7 +228,7 @@ class NetworkSimplex:
         arcs = self._carrying()
         tails, heads = self._label[self._tail[arcs]], self._label[self._head[arcs]]
         forest = np.zeros(self.nodes + 1, tree.NODE)
-        tree.hang(
+        tree.build_tree(
             forest,
             self._supply,
             tails.astype(np.uint32),
@@ -238,11 +239,11 @@ class NetworkSimplex:
         basic = forest[(forest["arc"] >= 0) & (forest["flow"] > 0)]
         return Flow(tails[basic["arc"]], heads[basic["arc"]], basic["flow"])
 
-    def _pivot_to_optimum(self, *, placing: bool) -> None:
+    def _pivot_to_optimum(self, *, phase_one: bool) -> None:
         batch = max(100, int(self.nodes * _PIVOTS_PER_LABELLING))
         while True:
             self._relabel()
-            cost = self._set_potentials(placing=placing)
+            cost = self._set_potentials(phase_one=phase_one)
             status, done = pivots(
                 self._tree,
                 self._potential,
@@ -263,29 +264,29 @@ class NetworkSimplex:
             if status == PAUSED and self.pivots == self._limit:
                 raise limit_reached("the network simplex", self._limit)
             # Only potentials without the roundings of the pivots say that it is the end.
-            if done == 0 and (placing or not self._hang_anew()):
+            if done == 0 and (phase_one or not self._rebuild_tree()):
                 return
 
-    def _hang_anew(self) -> bool:
-        """Hang what carries mass on the root once more, if that makes the tolerance much finer.
+    def _rebuild_tree(self) -> bool:
+        """Build the tree anew from the arcs that carry mass, if the tolerance gets much finer.
 
-        Arcs without mass may be far dearer than those with it, and lend that size to potentials.
+        Basic arcs without mass may cost far more than those with it, and make potentials as large.
         """
         arcs = self._carrying()
-        # The ends of an arc are as far apart as it is dear, wherever it hangs.
+        # The potentials at the ends of an arc differ by its cost, whatever the tree.
         least = 0.5 * TOLERANCE * float(np.abs(self._cost[arcs]).max(initial=0.0))
-        if self._hangings == 0 or least >= _FINER * self.tolerance:
+        if self._rebuilds_left == 0 or least >= _FINER * self.tolerance:
             return False
         old = self._tree, self._potential, self.tolerance
         self._tree, self._potential = np.zeros_like(self._tree), np.zeros_like(self._potential)
         supply = self._supply[self._label[:-1]]
-        tree.hang(self._tree, supply, self._tail, self._head, arcs, _NO_OPPOSITE)
-        self._drop_unplaced()
+        tree.build_tree(self._tree, supply, self._tail, self._head, arcs, _NO_OPPOSITE)
+        self._drop_artificial_flow()
         self._set_potentials()
         if self.tolerance >= _FINER * old[2]:
             self._tree, self._potential, self.tolerance = old
             return False
-        self._hangings -= 1
+        self._rebuilds_left -= 1
         return True
 
     def _carrying(self) -> NDArray[np.int32]:
@@ -294,25 +295,27 @@ class NetworkSimplex:
         arcs: NDArray[np.int32] = self._tree["arc"][carrying]
         return arcs
 
-    def _drop_unplaced(self) -> None:
-        """Forget what artificial arcs carry; they lead to the root then."""
+    def _drop_artificial_flow(self) -> None:
+        """Set the flow on artificial arcs to 0; they lead to the root then."""
         artificial = self._tree["arc"] == tree.ARTIFICIAL
         self._tree["flow"][artificial] = 0.0
         self._tree["upward"][artificial] = True
 
-    def _set_potentials(self, *, placing: bool = False) -> Vector:
+    def _set_potentials(self, *, phase_one: bool = False) -> Vector:
         """Recompute the potentials, and what is 0 to them; return the costs they are for."""
-        cost, hung = self._cost, self._hung
-        if placing:
-            # Mass pays 1 on its way to the root and nothing back: what is paid is what is
-            # unplaced. No artificial arc leads from the root without mass, then.
-            cost, hung = np.zeros_like(cost), np.where(self._tree["upward"], 1.0, 0.0)
-        tree.set_potentials(self._tree, cost, hung, self._potential)
+        cost, root_potential = self._cost, self._root_potential
+        if phase_one:
+            # Artificial arcs cost 1 towards the root and nothing back, so that the cost is the
+            # artificial flow. No artificial arc leads from the root without mass, then.
+            cost, root_potential = np.zeros_like(cost), np.where(self._tree["upward"], 1.0, 0.0)
+        tree.set_potentials(self._tree, cost, root_potential, self._potential)
         rounding = max(TOLERANCE * float(np.abs(self._potential).max()), self._fine)
-        self.tolerance = 0.5 if placing else rounding
+        self.tolerance = 0.5 if phase_one else rounding
         return cost
 
     def _relabel(self) -> None:
-        self._tree, self._tail, self._head, self._cost, self._hung, self._label = tree.relabel(
-            self._tree, self._tail, self._head, self._cost, self._hung, self._label
+        self._tree, self._tail, self._head, self._cost, self._root_potential, self._label = (
+            tree.relabel(
+                self._tree, self._tail, self._head, self._cost, self._root_potential, self._label
+            )
         )

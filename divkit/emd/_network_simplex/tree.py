@@ -1,8 +1,8 @@
 """A spanning tree in thread order, compiled: how it is built, labeled and given potentials.
 
 The thread visits the nodes in preorder, so that a subtree is a stretch of it, from its top to its
-`last` node (Ahuja, Magnanti and Orlin 1993, "Network Flows", section 11.3). The root is a node of
-its own, the last one; what hangs on it hangs there by an artificial arc.
+`last` node (Ahuja, Magnanti and Orlin 1993, "Network Flows", section 11.3). The root is an
+artificial node, the last one; what is joined to it is joined by an artificial arc.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ ARTIFICIAL = np.int32(-1)
 
 
 @compiled
-def hang(tree, supply, tail, head, basic, opposite):
-    """Fill `tree` with the forest of the arcs `basic`, its trees hung on the root.
+def build_tree(tree, supply, tail, head, basic, opposite):
+    """Fill `tree` with the forest of the arcs `basic`, its trees joined to the root.
 
     The forest's flows follow from the supplies (positive where flow starts). An arc that would
     carry none, away from the root, or less than none is exchanged for its opposite
-    (``opposite[k]``, −1 or an empty array where there is none), or else cut: what hangs below it
-    goes to the root. So the tree is strongly feasible: every arc carries mass or leads to the
-    root. Whatever the forest does not place is carried by artificial arcs.
+    (``opposite[k]``, −1 or an empty array where there is none), or else cut: the subtree
+    below it is joined to the root. So the tree is strongly feasible: every arc carries mass or
+    leads to the root. What the forest cannot carry is carried by artificial arcs.
     """
     nodes = tree.size - 1
     root = np.uint32(nodes)
@@ -71,10 +71,10 @@ def hang(tree, supply, tail, head, basic, opposite):
 
 
 @compiled
-def set_potentials(tree, cost, hung, potential):
+def set_potentials(tree, cost, root_potential, potential):
     """Make every arc of the tree tight: cost − potential[tail] + potential[head] = 0.
 
-    A node that hangs on the root gets its `hung`, the root gets 0.
+    A node that is joined to the root gets its `root_potential`, the root gets 0.
     """
     root = np.uint32(tree.size - 1)
     potential[root] = 0.0
@@ -83,7 +83,7 @@ def set_potentials(tree, cost, hung, potential):
         arc = tree[node].arc
         above = potential[tree[node].parent]
         if arc < 0:
-            potential[node] = hung[node]
+            potential[node] = root_potential[node]
         elif tree[node].upward:
             potential[node] = above + cost[arc]
         else:
@@ -92,7 +92,7 @@ def set_potentials(tree, cost, hung, potential):
 
 
 @compiled
-def set_fine_potentials(tree, cost, hung, high, low):
+def set_fine_potentials(tree, cost, root_potential, high, low):
     """Do what `set_potentials` does, with potentials ``high + low`` of about 32 digits."""
     root = np.uint32(tree.size - 1)
     high[root] = low[root] = 0.0
@@ -100,7 +100,7 @@ def set_fine_potentials(tree, cost, hung, high, low):
     while node != root:
         arc = tree[node].arc
         if arc < 0:
-            high[node], low[node] = hung[node], 0.0
+            high[node], low[node] = root_potential[node], 0.0
         else:
             above = tree[node].parent
             step = cost[arc] if tree[node].upward else -cost[arc]
@@ -114,7 +114,7 @@ def set_fine_potentials(tree, cost, hung, high, low):
 
 
 @compiled
-def relabel(tree, tail, head, cost, hung, label):
+def relabel(tree, tail, head, cost, root_potential, label):
     """Return all six with the nodes numbered along the thread and the arcs sorted by their tails.
 
     Neighbors in the tree become neighbors in memory, which is what a pivot waits for.
@@ -128,12 +128,12 @@ def relabel(tree, tail, head, cost, hung, label):
         new_head[new] = number[head[arc]]
         new_cost[new] = cost[arc]
     new_tree, new_label = _renumbered(tree, order, number, label)
-    new_hung = np.empty_like(hung)
+    new_root_potential = np.empty_like(root_potential)
     for node in range(new_tree.size):
-        new_hung[node] = hung[order[node]]
+        new_root_potential[node] = root_potential[order[node]]
         if new_tree[node].arc >= 0:
             new_tree[node].arc = place[new_tree[node].arc]
-    return new_tree, new_tail, new_head, new_cost, new_hung, new_label
+    return new_tree, new_tail, new_head, new_cost, new_root_potential, new_label
 
 
 @compiled

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from divkit._compile import compiled
-from divkit.emd._minimum import lesser
+from divkit.emd._minimum import minimum
 
 # Terms of one sum, in any order: so few that a plain sum keeps its digits.
 BLOCK = 512
@@ -146,14 +146,14 @@ def measure_pairs(x, y, p, f, g, n, sums):
             of_slack += slack[i]
         sums[COST] += of_cost
         sums[SLACK] += of_slack
-        # Maxima, as minima of the negative numbers: see `lesser`.
+        # Maxima, as minima of the negative numbers: see `minimum`.
         slack_block, crossing_block = slack[:size], crossing[:size]
         for i in range(size):
-            least = lesser(-abs(slack_block[i]), -abs(crossing_block[i]))
-            tightest = lesser(tightest, least)
+            least = minimum(-abs(slack_block[i]), -abs(crossing_block[i]))
+            tightest = minimum(tightest, least)
         for i in range(size):
-            least_f = lesser(least_f, -drift)
-            least_g = lesser(least_g, slack_block[i] + drift)
+            least_f = minimum(least_f, -drift)
+            least_g = minimum(least_g, slack_block[i] + drift)
             drift += slack_block[i] - crossing_block[i]
     return -least_f, -least_g, drift, -tightest
 

@@ -42,8 +42,8 @@ class Atom:
 
     number: int
     mass: float  # positive
-    left: float  # of the mass, not placed yet
-    order: int  # nodes but the root, each after all that hangs below it
+    left: float  # of the mass, not shipped yet
+    order: int  # nodes but the root, each after its subtree
     open: int  # sinks that are not full
     top: int  # of this node, where its part of the forest begins
     heaviest: int  # in the part that begins at this node
@@ -59,7 +59,7 @@ def state(nodes: int) -> State:
 
 
 def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
-    """Place all mass at the least cost; return (status, pivots).
+    """Find the cheapest flow of all mass; return (status, pivots).
 
     Parameters
     ----------
@@ -74,11 +74,11 @@ def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
     n, nodes = len(cost), len(s.tree) - 1
     total = _ship(s, cost)
     pivots = 0
-    if _unplaced(s) > 0.0:
-        status, pivots = _optimize(s, rows.freed(cost), True, limit)
+    if _artificial_flow(s) > 0.0:
+        status, pivots = _optimize(s, rows.phase_one_costs(cost), True, limit)
         if status == LIMIT:
             return LIMIT, pivots
-        if _unplaced(s) > _ROUNDING * total:
+        if _artificial_flow(s) > _ROUNDING * total:
             return STUCK, pivots
     for node in range(nodes):
         if s.tree[node].parent == nodes:
@@ -96,14 +96,14 @@ def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
 def _ship(s: State, cost: Any) -> float:
     """Ship along arcs without cost, then along the cheapest; return the mass of the sources.
 
-    Every shipment empties a node, which is hung on the other. So the arcs that carry mass are a
-    forest, and what hangs below a node is complete when the node itself is hung.
+    Every shipment empties a node, which becomes a child of the other. So the arcs that carry mass
+    are a forest, and the subtree of a node is complete when the node itself gets a parent.
     """
     n, nodes = len(cost), len(s.tree) - 1
     for node in range(nodes):
         s.atoms[node].left = s.atoms[node].mass
         s.tree[node].parent = nodes
-    total, heaviest, hung = 0.0, 0, 0
+    total, heaviest, joined = 0.0, 0, 0
     for i in range(n):
         total += s.atoms[i].mass
         if s.atoms[i].mass > s.atoms[heaviest].mass:
@@ -111,7 +111,7 @@ def _ship(s: State, cost: Any) -> float:
         row = cost[i]
         for j in range(nodes - n):
             if row[j] == 0.0 and s.atoms[n + j].left > 0.0 and s.atoms[i].left > 0.0:
-                hung = _load(s, i, n + j, hung)
+                joined = _load(s, i, n + j, joined)
     number = 0
     for node in range(n, nodes):
         if s.atoms[node].left > 0.0:
@@ -120,19 +120,19 @@ def _ship(s: State, cost: Any) -> float:
     # The heaviest comes last: it feels least what rounding leaves nothing of.
     for turn in range(n):
         i = heaviest if turn == n - 1 else turn if turn < heaviest else turn + 1
-        hung, number = _ship_to_the_cheapest(s, cost[i], i, hung, number, n)
+        joined, number = _ship_to_the_cheapest(s, cost[i], i, joined, number, n)
     for node in range(nodes):
         if s.tree[node].parent == nodes:
             s.tree[node].flow = s.atoms[node].left
             s.tree[node].upward = node < n or s.atoms[node].left == 0.0
-            s.atoms[hung].order = node
-            hung += 1
+            s.atoms[joined].order = node
+            joined += 1
     _thread(s)
     return total
 
 
 def _ship_to_the_cheapest(
-    s: State, row: Any, i: int, hung: int, number: int, n: int
+    s: State, row: Any, i: int, joined: int, number: int, n: int
 ) -> tuple[int, int]:
     """Empty source `i` into the cheapest of the `number` sinks that are open."""
     while s.atoms[i].left > 0.0 and number > 0:
@@ -144,15 +144,15 @@ def _ship_to_the_cheapest(
         if not row[best] < float("inf"):
             break
         sink = s.atoms[place].open
-        hung = _load(s, i, sink, hung)
+        joined = _load(s, i, sink, joined)
         if s.atoms[sink].left == 0.0:
             number -= 1
             s.atoms[place].open = s.atoms[number].open
-    return hung, number
+    return joined, number
 
 
-def _load(s: State, source: int, sink: int, hung: int) -> int:
-    """Ship what is left of one of both, and hang this one on the other."""
+def _load(s: State, source: int, sink: int, joined: int) -> int:
+    """Ship what is left of one of both, and make this one a child of the other."""
     empties = s.atoms[source].left <= s.atoms[sink].left
     node, above = (source, sink) if empties else (sink, source)
     amount = s.atoms[node].left
@@ -161,8 +161,8 @@ def _load(s: State, source: int, sink: int, hung: int) -> int:
     s.tree[node].parent = above
     s.tree[node].flow = amount
     s.tree[node].upward = empties
-    s.atoms[hung].order = node
-    return hung + 1
+    s.atoms[joined].order = node
+    return joined + 1
 
 
 def _thread(s: State) -> None:
@@ -187,7 +187,7 @@ def _thread(s: State) -> None:
     tree[root].parent = NONE
 
 
-def _unplaced(s: State) -> float:
+def _artificial_flow(s: State) -> float:
     """Return the mass that goes to the root and from there to sinks."""
     nodes = len(s.tree) - 1
     given = taken = 0.0
@@ -202,12 +202,12 @@ def _unplaced(s: State) -> float:
 # --- pivots ---
 
 
-def _optimize(s: State, cost: Any, placing: bool, limit: int) -> tuple[int, int]:
+def _optimize(s: State, cost: Any, phase_one: bool, limit: int) -> tuple[int, int]:
     """Pivot until no reduced cost is negative, or `limit` times; return (status, pivots)."""
     batch = max(_FEWEST_PIVOTS, len(s.tree) - 1)
     done = 0
     while True:
-        tolerance = _set_potentials(s, cost, placing)
+        tolerance = _set_potentials(s, cost, phase_one)
         made = _pivot(s, cost, tolerance, min(batch, limit - done))
         if made < 0:
             return LIMIT, done
@@ -239,7 +239,7 @@ def _pivot(s: State, cost: Any, tolerance: float, limit: int) -> int:
         if looked == enough or seen == n:
             if done == limit:
                 return done if limit > 0 else -1
-            j = rows.place(cost[row], s.potential[n:nodes], cheapest)
+            j = rows.index_of(cost[row], s.potential[n:nodes], cheapest)
             pivot(s.tree, s.potential, 0, s.atoms[row].number, s.atoms[n + j].number, best)
             done += 1
             seen = looked = 0
@@ -247,7 +247,7 @@ def _pivot(s: State, cost: Any, tolerance: float, limit: int) -> int:
     return done
 
 
-def _set_potentials(s: State, cost: Any, placing: bool) -> float:
+def _set_potentials(s: State, cost: Any, phase_one: bool) -> float:
     """Recompute the potentials, and return what is 0 to them."""
     n, tree, potential = len(cost), s.tree, s.potential
     root = s.atoms[len(tree) - 1].number
@@ -257,16 +257,16 @@ def _set_potentials(s: State, cost: Any, placing: bool) -> float:
     while node != root:
         above = tree[node].parent
         if above == root:
-            # Mass pays 1 on its way to the root and nothing back: what is paid is what is
-            # unplaced. No arc leads from the root without mass, then.
-            potential[node] = 1.0 if placing and tree[node].upward else 0.0
+            # Artificial arcs cost 1 towards the root and nothing back, so that the cost is the
+            # artificial flow. No arc leads from the root without mass, then.
+            potential[node] = 1.0 if phase_one and tree[node].upward else 0.0
         elif node < n:
             potential[node] = potential[above] + cost[node][above - n]
         else:
             potential[node] = potential[above] - cost[above][node - n]
         largest = max(largest, abs(potential[node]))
         node = tree[node].next
-    return 0.5 if placing else _TOLERANCE * largest
+    return 0.5 if phase_one else _TOLERANCE * largest
 
 
 # --- the flow in the end ---

@@ -29,7 +29,7 @@ def cheapest(row: Row, prices: Row) -> float:
     return least
 
 
-def place(row: Row, prices: Row, least: float) -> int:
+def index_of(row: Row, prices: Row, least: float) -> int:
     """Return the first j with row_j + prices_j = `least`."""
     return list(map(add, row, prices)).index(least)
 
@@ -49,12 +49,12 @@ def reduced(cost: list[Row]) -> tuple[Row, Row]:
     return of_rows, of_columns
 
 
-def freed(cost: list[Row]) -> list[Row]:
+def phase_one_costs(cost: list[Row]) -> list[Row]:
     """Return 0 for every pair that is allowed, inf for every other."""
     return [[0.0 if c < inf else inf for c in row] for row in cost]
 
 
-def massive(weights: Row) -> list[int]:
+def with_mass(weights: Row) -> list[int]:
     """Return the atoms that have mass."""
     return [atom for atom, weight in enumerate(weights) if weight > 0.0]
 

@@ -196,7 +196,7 @@ def _find(a: Vector, b: Vector, M: NDArray[Any], limit: int | None) -> Found:
         found = small_problem.found([0.0] * floats, [0] * integers, n, m)
         if small_problem.is_tall(n, m):
             small_problem.solve(
-                M.T.tolist(), b.tolist(), a.tolist(), limit, small_problem.turned(found)
+                M.T.tolist(), b.tolist(), a.tolist(), limit, small_problem.transposed(found)
             )
         else:
             small_problem.solve(M.tolist(), a.tolist(), b.tolist(), limit, found)

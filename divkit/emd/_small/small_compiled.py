@@ -12,7 +12,7 @@ from numba.extending import overload, register_jitable
 import divkit.emd._network_simplex.pivots  # noqa: F401  (where pivots are made known to the compiler)
 from divkit._compile import compiled, record
 from divkit.emd._certificate import acceptance
-from divkit.emd._minimum import lesser
+from divkit.emd._minimum import minimum
 from divkit.emd._network_simplex.tree import NODE
 from divkit.emd._small import dense_simplex, rows, small_problem
 
@@ -58,7 +58,7 @@ def _largest(row):
     least = 0.0
     for j in range(row.size):
         size = abs(row[j])
-        least = lesser(least, -size if size < np.inf else 0.0)
+        least = minimum(least, -size if size < np.inf else 0.0)
     return -least
 
 
@@ -71,12 +71,12 @@ _INFINITY = 0x7FF0000000000000
 def _cheapest(row, prices):
     least = np.inf
     for j in range(row.size):
-        least = lesser(least, row[j] + prices[j])
+        least = minimum(least, row[j] + prices[j])
     return least
 
 
-@_in_place_of(rows.place)
-def _place(row, prices, least):
+@_in_place_of(rows.index_of)
+def _index_of(row, prices, least):
     j = 0
     while row[j] + prices[j] != least:
         j += 1
@@ -93,12 +93,12 @@ def _reduced(cost):
         row = cost[i]
         least = np.inf
         for j in range(m):
-            least = lesser(least, row[j])
+            least = minimum(least, row[j])
         of_rows[i] = least
         least = least if least < np.inf else 0.0
         for j in range(m):
             row[j] -= least
-            of_columns[j] = lesser(of_columns[j], row[j])
+            of_columns[j] = minimum(of_columns[j], row[j])
     for i in range(n):
         row = cost[i]
         for j in range(m):
@@ -106,8 +106,8 @@ def _reduced(cost):
     return of_rows, of_columns
 
 
-@_in_place_of(rows.freed)
-def _freed(cost):
+@_in_place_of(rows.phase_one_costs)
+def _phase_one_costs(cost):
     free = np.empty_like(cost)
     for i in range(len(cost)):
         for j in range(cost.shape[1]):
@@ -115,8 +115,8 @@ def _freed(cost):
     return free
 
 
-@_in_place_of(rows.massive)
-def _massive(weights):
+@_in_place_of(rows.with_mass)
+def _with_mass(weights):
     atoms = np.empty(weights.size, np.int64)
     number = 0
     for atom in range(weights.size):
@@ -202,6 +202,6 @@ def solve(a, b, M, limit, start, stop, floats, integers):
         _copy(b[problem if len(b) > 1 else 0], of_sink)
         found = small_problem.found(floats[problem], integers[problem], n, m)
         if tall:
-            small_problem.solve(given, of_sink, of_source, limit, small_problem.turned(found))
+            small_problem.solve(given, of_sink, of_source, limit, small_problem.transposed(found))
         else:
             small_problem.solve(given, of_source, of_sink, limit, found)

@@ -61,11 +61,11 @@ def found(floats: Any, integers: Any, n: int, m: int) -> Found:
 
 
 def is_tall(n: int, m: int) -> bool:
-    """Return whether there are so few columns that a problem is better turned around."""
+    """Return whether there are so few columns that a problem is better transposed."""
     return m <= _FEW_COLUMNS and n > 4 * m
 
 
-def turned(found: Found) -> Found:
+def transposed(found: Found) -> Found:
     """Return where the answer goes to a problem whose rows and columns change places."""
     return Found(found.numbers, found.g, found.f, found.mass, found.columns, found.rows)
 
@@ -90,7 +90,7 @@ def solve(given: Any, a: Any, b: Any, limit: int, found: Found) -> None:
     mass = _balance(a, b)
     if not (mass > 0.0 and (largest == 0.0 or 1 / LARGEST_COST <= largest <= LARGEST_COST)):
         return
-    sources, sinks = rows.massive(a), rows.massive(b)
+    sources, sinks = rows.with_mass(a), rows.with_mass(b)
     n = len(sources)
     cost = rows.chosen(given, sources, sinks)
     of_rows, of_columns = rows.reduced(cost)

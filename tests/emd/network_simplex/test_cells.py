@@ -28,7 +28,7 @@ NOTHING = np.empty(0, np.int32)
 def scattered(nodes, tails, heads):
     """Return a tree of nodes that all hang on the root, without supplies."""
     found = np.zeros(nodes + 1, tree.NODE)
-    tree.hang(found, np.zeros(nodes), tails, heads, NOTHING, NOTHING)
+    tree.build_tree(found, np.zeros(nodes), tails, heads, NOTHING, NOTHING)
     return found
 
 
@@ -71,7 +71,7 @@ def test_settling_arcs(rng, whole):
     supply, price = net(n + m, tails, heads, mass), costs @ mass
     tails, heads = tails.astype(np.uint32), heads.astype(np.uint32)
     nodes, potential = scattered(n + m, tails, heads), np.zeros(n + m + 1)
-    hung = np.zeros(n + m + 1)
+    root_potential = np.zeros(n + m + 1)
     for arc in rng.permutation(costs.size):
         # A cell that has no arcs but one that carries flow.
         cells = np.array([[arc + 1, arc + 1, arc]])
@@ -81,7 +81,7 @@ def test_settling_arcs(rng, whole):
         require_strongly_feasible(nodes)
         inside = supply - net(n + m, tails, heads, mass)
         require_flow(nodes, tails, heads, inside, 1e-13 * np.abs(supply).sum())
-        require_tight(nodes, potential, tails, heads, costs, hung, 1e-13)
+        require_tight(nodes, potential, tails, heads, costs, root_potential, 1e-13)
         basic = nodes[nodes["arc"] >= 0]
         now = costs @ mass + costs[basic["arc"]] @ basic["flow"]
         assert now <= price + 1e-13 * np.abs(supply).sum()

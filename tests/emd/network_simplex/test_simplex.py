@@ -100,9 +100,11 @@ def test_every_pivot(rng, costs, weights):
         random_problem(rng, 9, 12, costs) if weights == "random" else assignment(rng, 10, costs)
     )
     solver = NetworkSimplex(*problem, NOTHING, rng.normal(size=problem[0].size))
-    assert solver.unplaced == pytest.approx(problem[0][:9].sum() if weights == "random" else 10)
+    assert solver.artificial_flow == pytest.approx(
+        problem[0][:9].sum() if weights == "random" else 10
+    )
     with watched(solver, costs_matter=False) as counts:
-        solver.place()
+        solver.run_phase_one()
     assert solver.feasible
     if weights == "equal":
         assert counts["degenerate"] > 0
@@ -126,8 +128,8 @@ def test_all_pivots_degenerate(rng):
     # Nothing is supplied: the pivots look for shortest paths, and no flow tells them apart.
     problem = network(rng, 40, 200, np.zeros(40))
     problem = (*problem[:3], rng.integers(-1, 9, problem[3].size) + 1.0)
-    hung = 10.0 * rng.permutation(40)
-    solver = NetworkSimplex(*problem, NOTHING, hung)
+    root_potential = 10.0 * rng.permutation(40)
+    solver = NetworkSimplex(*problem, NOTHING, root_potential)
     with watched(solver) as counts:
         solver.run()
     assert counts["pivots"] == counts["degenerate"] > 20
@@ -138,7 +140,7 @@ def test_all_pivots_degenerate(rng):
     length[tails, heads] = costs
     for k in range(40):
         length = np.minimum(length, length[:, k, None] + length[k])
-    np.testing.assert_array_equal(solver.potential, (length + hung).min(axis=1))
+    np.testing.assert_array_equal(solver.potential, (length + root_potential).min(axis=1))
 
 
 def test_no_cycling_on_large_degenerate_problems(rng):
@@ -173,15 +175,15 @@ def test_forest_to_start_from(rng):
         half[-1] -= half.sum()
     problem = supply, tails, heads, np.ones(tails.size)
     solver = NetworkSimplex(*problem, np.arange(n - 2), np.zeros(n), opposite=opposite)
-    assert solver.unplaced == 0.0
+    assert solver.artificial_flow == 0.0
     solver.run()
     assert solver.pivots == 0
     require_optimal(solver, *problem)
     # Without the arcs back, what leads to the wrong side is cut off.
     solver = NetworkSimplex(*problem, np.arange(n - 2), np.zeros(n))
-    assert solver.unplaced > 0.0
+    assert solver.artificial_flow > 0.0
     solver.run()
-    assert solver.unplaced == 0.0
+    assert solver.artificial_flow == 0.0
     require_optimal(solver, *problem)
 
 
@@ -205,10 +207,10 @@ def test_what_cannot_be_placed(rng):
     allowed = (tails >= 3) | (heads < 2)
     problem = np.r_[a, -b], tails[allowed], heads[allowed] + 6, np.ones(allowed.sum())
     solver = NetworkSimplex(*problem, NOTHING, np.zeros(11))
-    stranded = solver.place()
-    assert solver.unplaced == pytest.approx(1.0)
+    cut_side = solver.run_phase_one()
+    assert solver.artificial_flow == pytest.approx(1.0)
     assert not solver.feasible
-    np.testing.assert_array_equal(np.flatnonzero(stranded), [0, 1, 2, 6, 7])
+    np.testing.assert_array_equal(np.flatnonzero(cut_side), [0, 1, 2, 6, 7])
     with pytest.raises(NoPlanError):
         solver.run()
     solver.add(np.array([0]), np.array([9]), np.array([5.0]))
