@@ -27,7 +27,7 @@ _log = logging.getLogger("divkit")
 def compiled(
     function: Any = None, *, signature: Any = None, keep: bool = True, **options: Any
 ) -> Any:
-    """Compile the decorated function, without Python's lock and errors of arithmetic.
+    """Compile the decorated function, which releases the GIL and raises no arithmetic errors.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def permutation(plan: Any, primal_residual: float) -> Indices:
     Raises
     ------
     ValueError
-        If the plan is none, or its problem no assignment.
+        If the plan is not a permutation, or the problem not an assignment.
     """
     n, m = plan.shape
     if n != m:

@@ -63,7 +63,7 @@ def solve_points(
     Raises
     ------
     TypeError
-        If an input is not an array of real numbers, or the metric is none.
+        If an input is not an array of real numbers, or `metric` is not valid.
     ValueError
         If a point is nan or infinite, a shape does not fit, a weight is negative, the masses
         differ, the metric is not known or returns nan, or no plan avoids the forbidden pairs.

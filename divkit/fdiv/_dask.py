@@ -1,6 +1,6 @@
 """D(P‖Q) of Dask arrays, larger than memory: partial sums per block, added up in a tree.
 
-Two readings: the first finds the masses, the second, each row's factor known, the sum. The second
+Two passes: the first finds the masses, the second, each row's factor known, the sum. The second
 is of tasks of its own, so that no block waits in memory from one to the other. Entries and masses
 are checked when they are computed.
 """
@@ -67,7 +67,7 @@ def _over_blocks(
     tolerance = mass_tolerance(p, q)
     p, q, position = atoms_last(p, q, axis, xp)
     p_mass, q_mass = _mass("p", p, xp), _mass("q", q, xp)
-    # One number a row: these are checked together, and wait for both readings.
+    # One number a row: these are checked together, and both passes wait for that.
     masses = xp.stack(xp.broadcast_arrays(p_mass, q_mass)).rechunk(-1)
     masses = masses.map_blocks(_checked, counts, tolerance, normalize, dtype=complex, meta=_META)
     p, q = bind((p, q), masses)

@@ -60,7 +60,7 @@ def earth_mover(
     Raises
     ------
     TypeError
-        If an input is not a tensor of floats, or the metric is none.
+        If an input is not a tensor of floats, or `metric` is not valid.
     ValueError
         If a shape does not fit, a number is nan or infinite, a mass is negative, or the masses
         differ.

@@ -122,7 +122,7 @@ def _norm(x, y, p):
 def _reduced(x, y, g, metric, p, factor, limit, cost):
     """Set `cost` to factor·c(x, y_j) − g_j for a box of y; return the least.
 
-    Where that is no less than `limit`, it may be something else that is not either.
+    A least that is not below `limit` may be returned as any other number that is not below it.
     """
     if metric == CITYBLOCK:
         _sum_of_sizes(x, y, cost)

@@ -86,7 +86,7 @@ class MatrixPricing:
     """
 
     def __init__(self, M: NDArray[Any], sources: Indices, sinks: Indices) -> None:
-        # What can be written to and what cannot would be compiled twice.
+        # A read-only view: numba compiles one signature, whatever the caller may write to.
         self._M = np.ascontiguousarray(M).view()
         self._M.flags.writeable = False
         self._sources, self._sinks = sources, sinks

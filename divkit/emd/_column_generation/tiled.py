@@ -121,7 +121,7 @@ class TiledPairs:
         for start in range(0, rows.size, height):
             stop = min(start + height, rows.size)
             cost = self._metric.all_pairs(self.x.points[rows[start:stop]], self.y.points)
-            # What can be written to and what cannot would be compiled twice.
+            # A read-only view: numba compiles one signature.
             tile = np.ascontiguousarray(cost).view()
             tile.flags.writeable = False
             yield start, stop, numbers, tile

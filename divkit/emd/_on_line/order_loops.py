@@ -1,4 +1,4 @@
-"""Compiled loops that pack points and their places into one number, and find them again."""
+"""Compiled loops that sort points by keys with their indices packed into the low bits."""
 
 from __future__ import annotations
 

@@ -65,16 +65,16 @@ def fits(shape: tuple[int, int], start: object = None) -> bool:
 
 
 def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | None:
-    """Return the answer to an ordinary small problem, None if it takes more care.
+    """Return the answer to a small problem by the fast path, None if that does not apply.
 
-    Ordinary are arrays of float64 that fit and hold costs and weights of equal mass, far from
-    the ends of the range of floats, with a plan on the allowed pairs. What else `divkit.emd.solve`
-    takes, and what it refuses, is for those who have more time.
+    It takes float64 arrays of matching shapes, weights of equal mass and costs far from the ends of
+    the range of float64, and needs a plan on the allowed pairs. Whatever else `divkit.emd.solve`
+    takes or refuses is left to the general path.
 
     Raises
     ------
     TypeError, ValueError
-        If the limit is none.
+        If `max_iter` is not a valid limit.
     ConvergenceError
         If the limit is reached.
     """
