@@ -121,6 +121,7 @@ def _added(D: Record, E: Record) -> Record:
         title=f"{D.title} + {E.title}",
         generator_formula=_text("({f}) + ", D.generator_formula, then=E.generator_formula),
         adjoint_of=None if symmetric else lambda: added(exchanged(D), exchanged(E)),
+        in_nats=D.in_nats and E.in_nats,
         citation="; ".join(dict.fromkeys((D.citation, E.citation))),
         recipe=(added, (D, E)),
         cone=None if f.cone is None or g.cone is None else cone,

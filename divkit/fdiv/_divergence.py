@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from divkit import _check
 from divkit._check import Array
 from divkit.fdiv import _algebra, _evaluate
 from divkit.fdiv._record import Record
@@ -32,6 +35,8 @@ class Divergence(Record):
     adjoint_of : Record, callable or "derived", optional
         The record of u f(1/u), or what returns it. Without it this one is its own: symmetric.
         "derived" has it computed from this one. See also `are_adjoint`.
+    in_nats : bool
+        Whether f is made of logarithms, so that values have the unit nat.
     citation : str
         Where the definition comes from.
     parameters : mapping
@@ -56,7 +61,14 @@ class Divergence(Record):
     """
 
     def __call__(
-        self, p: Array, q: Array, *, axis: int = -1, keepdims: bool = False, normalize: bool = False
+        self,
+        p: Array,
+        q: Array,
+        *,
+        axis: int = -1,
+        keepdims: bool = False,
+        normalize: bool = False,
+        base: float | None = None,
     ) -> Array:
         """Return D(P‖Q) = Σ q f(p/q), in nats where f has a logarithm.
 
@@ -74,6 +86,9 @@ class Divergence(Record):
             Keep `axis` with length 1.
         normalize : bool
             Divide p and q each by its own mass, whatever it is: for counts.
+        base : float, optional
+            The base of the logarithm, above 1: 2 for bits. Only where D is `in_nats`. ``D / log 2``
+            is the record of the same, with its dual side.
 
         Returns
         -------
@@ -86,9 +101,26 @@ class Divergence(Record):
         TypeError
             If an input is not a real array.
         ValueError
-            If an entry is negative or not finite, shapes do not match, or masses differ.
+            If an entry is negative or not finite, shapes do not match, masses differ, or `base` is
+            not above 1, or D has no logarithm.
+
+        Examples
+        --------
+        >>> from divkit import fdiv
+        >>> round(float(fdiv.jensen_shannon([1.0, 0.0], [0.0, 1.0], base=2)), 12)
+        1.0
         """
-        return _evaluate.evaluate(self, p, q, axis=axis, keepdims=keepdims, normalize=normalize)
+        unit = 1.0 if base is None else self._unit(base)
+        value = _evaluate.evaluate(self, p, q, axis=axis, keepdims=keepdims, normalize=normalize)
+        return value if base is None else value / unit
+
+    def _unit(self, base: float) -> float:
+        base = _check.real_number("base", base)
+        if not self.in_nats:
+            raise ValueError(f"`base` is that of a logarithm, and {self} has none: leave it out")
+        if not 1 < base < math.inf:
+            raise ValueError(f"`base` must be above 1 and finite, got {base!r}")
+        return math.log(base)
 
     def witness(self, p: Array, q: Array, *, axis: int = -1, normalize: bool = False) -> Array:
         """Return the optimal critic T = f′(p/q): f′(0⁺) where p = 0, f′(∞) where q = 0.

@@ -36,6 +36,7 @@ class Record:
     at_one: float = 0.0
     derivative_at_one: float = 0.0
     adjoint_of: Record | Callable[[], Record] | Literal["derived"] | None = None
+    in_nats: bool = False
     citation: str
     parameters: Mapping[str, float] = field(default_factory=dict)
     recipe: tuple[Callable[..., Any], tuple[Any, ...]] | None = None

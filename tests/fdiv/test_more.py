@@ -150,3 +150,36 @@ def test_chernoff_where_one_law_is_little_more_than_the_other(rest):
     for one, other in ((p, q), (q, p)):
         found = float(fdiv.chernoff(one, other, normalize=True))
         assert found == pytest.approx(np.log1p(rest), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    "D",
+    [*fdiv.CATALOGUE.values(), 2 * fdiv.kl, fdiv.kl + fdiv.pearson, fdiv.kl.skewed(0.5)],
+    ids=str,
+)
+def test_base(D):
+    rng = np.random.default_rng(0)
+    p, q = rng.dirichlet(np.ones(5), (2, 3))
+    if D.in_nats:
+        assert np.allclose(D(p, q, base=2), D(p, q) / np.log(2), rtol=1e-15)
+        assert np.allclose((D / np.log(10))(p, q), D(p, q, base=10), rtol=1e-13)
+        assert D(p.astype(np.float32), q.astype(np.float32), base=2).dtype == np.float32
+        for base in (1, 0, -2, np.inf, np.nan):
+            with pytest.raises(ValueError, match="`base` must be above 1 and finite"):
+                D(p, q, base=base)
+        with pytest.raises(TypeError, match="`base` must be a real number"):
+            D(p, q, base="2")
+    else:
+        with pytest.raises(ValueError, match=r"`base` is that of a logarithm, and .* has none"):
+            D(p, q, base=2)
+
+
+def test_base_is_that_of_scipy():
+    from scipy.spatial.distance import jensenshannon
+    from scipy.stats import entropy
+
+    p, q = [0.5, 0.25, 0.25], [0.25, 0.25, 0.5]
+    assert fdiv.kl(p, q, base=2) == pytest.approx(entropy(p, q, base=2), rel=1e-14)
+    assert fdiv.jensen_shannon(p, q, base=2) == pytest.approx(
+        jensenshannon(p, q, base=2) ** 2, rel=1e-14
+    )

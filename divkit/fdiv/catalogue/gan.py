@@ -66,5 +66,6 @@ gan = Divergence(
     slope=0.0,
     at_one=-2 * LOG2,
     derivative_at_one=-LOG2,
+    in_nats=True,
     citation="Goodfellow et al. (2014), eq. (1); Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
 )

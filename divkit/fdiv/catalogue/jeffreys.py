@@ -59,5 +59,6 @@ jeffreys = Divergence(
     conjugate_formula="W(exp(1 - t)) + 1/W(exp(1 - t)) + t - 2",
     at_zero=math.inf,
     slope=math.inf,
+    in_nats=True,
     citation="Nowozin, Cseke & Tomioka (2016), Tables 5 and 6",
 )

@@ -65,5 +65,6 @@ jensen_shannon = Divergence(
     conjugate_formula="-log(2 - exp(2*t))/2",
     at_zero=0.5 * LOG2,
     slope=0.5 * LOG2,
+    in_nats=True,
     citation="Lin (1991); half the generator of Nowozin, Cseke & Tomioka (2016), Table 1",
 )

@@ -61,5 +61,6 @@ kl = Divergence(
     at_zero=0.0,
     slope=math.inf,
     derivative_at_one=1.0,
+    in_nats=True,
     citation="Kullback & Leibler (1951); Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
 )

@@ -67,6 +67,7 @@ reverse_kl = Divergence(
     at_zero=math.inf,
     slope=0.0,
     derivative_at_one=-1.0,
+    in_nats=True,
     citation="Nowozin, Cseke & Tomioka (2016), Tables 1 and 2",
 )
 

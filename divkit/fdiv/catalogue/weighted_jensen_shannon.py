@@ -90,5 +90,6 @@ def weighted_jensen_shannon(pi: float = 0.3) -> Divergence:
         at_zero=-rest * math.log(rest),
         slope=slope,
         adjoint_of=lambda: weighted_jensen_shannon(rest),
+        in_nats=True,
         citation="Lin (1991); Nowozin, Cseke & Tomioka (2016), Tables 5 and 6",
     )
