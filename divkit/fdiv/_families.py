@@ -181,7 +181,10 @@ def _total(terms: list[float]) -> float:
     if INF in terms and -INF not in terms and not any(map(math.isnan, terms)):
         return INF
     size = max(map(abs, terms))
-    total = math.fsum(terms) if size < INF else math.nan
+    # Scaled, since partial sums may overflow where the sum does not.
+    total = 2.0**8 * math.fsum(x / 2.0**8 for x in terms) if size > 1e300 else math.fsum(terms)
+    if size == INF:
+        total = math.nan
     if size > 1e-10 and not size < 1e9 * abs(total):
         raise ValueError(
             "parameters must be of such sizes that double precision tells the two laws apart, got "

@@ -242,9 +242,13 @@ def chernoff_exponent(p: Array, q: Array) -> Array:
     r = xp.where(close, xp.log1p(xp.where(close, d, 0.0)), log_p - log_q)
     small = xp.where(close, r, 0.0)
     excess = expm1_minus(small, xp.expm1(small), xp)
-    # Σ (p − q) = 0 is taken off close atoms, so that they do not cancel, and given back where
-    # there are others: as what these have of it, since close atoms would round that away.
-    taken = xp.sum(xp.where(close & both, 0.0, shares[1] - shares[0]), axis=-1)
+    # Σ (p − q) is taken off close atoms, so that they do not cancel, and given back. Over all atoms
+    # it is 0: of its two parts the one with fewer roundings is summed.
+    among = close & both
+    of_close = xp.sum(xp.where(among, p - q, 0.0), axis=-1)
+    of_others = xp.sum(xp.where(among, 0.0, shares[1] - shares[0]), axis=-1)
+    mass = xp.sum(xp.where(among, q, 0.0), axis=-1)
+    taken = xp.where(mass < 0.5, of_close, of_others)
     low = xp.zeros(r.shape[:-1], dtype=r.dtype)
     high = low + 1.0
     for _ in range(52):

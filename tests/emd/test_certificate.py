@@ -7,6 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from divkit import emd
+from divkit.emd._certificate import rational
+from divkit.emd._costs.costs import MatrixCosts
 from tests.fuzz import honesty, oracles
 
 STAND_INS = (1e12, 1e15, 1e17, 1e20, 1e50, 1e150, 1e300)
@@ -209,3 +211,31 @@ def test_a_dual_value_far_below_the_largest_cost_keeps_its_digits():
     f, g = [0.0, 1e-26], [0.0, -1e-26, -1e-26, 0.0]
     t = emd.certify(a, b, M, np.outer(a, b) / a.sum(), f, g, method="independent")
     assert t.dual_value == pytest.approx(2.0**-54 * 1e-26, rel=1e-15)
+
+
+def test_what_32_digits_cannot_tell_is_told_by_rational_arithmetic():
+    """Costs of 1e30 that cancel to 0 leave a plan that costs 0, where 1 is not optimal."""
+    M = np.array([[0.0, 1e30], [-1e30, 1.0], [1e30, 0.0]])
+    a, b = [1.0, 1.0, 0.0], [1.0, 1.0]
+    t = emd.solve(a, b, M)
+    for start in (None, t, (np.zeros(3), np.zeros(2)), (t.f, t.g)):
+        assert emd.solve(a, b, M, start=start).value == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_optimality_in_rational_arithmetic(seed):
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(2, 7, 2)
+    M = rng.integers(0, 4, (n, m)) * 10.0 ** rng.integers(-3, 30, (n, m))
+    a, b = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m))
+    atoms = np.arange(n), np.arange(m)
+    optimum = oracles.Problem(a, b, M).optimum
+    best = np.array(sorted(ij for ij, x in optimum.plan.items() if x > 0)).T
+    assert rational.is_optimal(MatrixCosts(M), *atoms, *best)
+    # Mass on all pairs is optimal if and only if costs are sums of potentials.
+    exact = [[Fraction(x) for x in row] for row in M.tolist()]
+    of_sums = all(
+        exact[i][j] + exact[0][0] == exact[i][0] + exact[0][j] for i in range(n) for j in range(m)
+    )
+    every = np.repeat(atoms[0], m), np.tile(atoms[1], n)
+    assert rational.is_optimal(MatrixCosts(M), *atoms, *every) == of_sums

@@ -183,3 +183,14 @@ def test_base_is_that_of_scipy():
     assert fdiv.jensen_shannon(p, q, base=2) == pytest.approx(
         jensenshannon(p, q, base=2) ** 2, rel=1e-14
     )
+
+
+def test_chernoff_of_atoms_that_are_hardly_common():
+    """Each law has next to nothing of what the other has; Σ (p − q) = 0 must not drown that."""
+    p, q = [0.0, 0.0, 1.0, 5e-324], [0.0, 4.0, 5e-324, 1.0]
+    found = float(fdiv.chernoff(p, q, normalize=True))
+    log_q = np.log(5e-324) - np.log(5.0), -np.log(5.0)
+    log_p = 0.0, np.log(5e-324)
+    s = np.linspace(0.49, 0.51, 20001)
+    exponents = -np.logaddexp(*(s * x + (1 - s) * y for x, y in zip(log_p, log_q, strict=True)))
+    assert found == pytest.approx(exponents.max(), rel=1e-8)

@@ -67,7 +67,7 @@ def require_honest(t: Any, problem: Problem) -> Evaluated:
             short = found.cost - optimum.value - Fraction(gap)
             tiny = _TINY * (1 + problem.mass) * (1 + problem.largest)
             _require(
-                short <= ROUNDING * (found.size + abs(optimum.value)) + unequal + tiny,
+                short <= ROUNDING * (found.size + abs(optimum.value)) + unequal + split + tiny,
                 f"gap {gap!r} of a plan that costs {_text(found.cost)} "
                 f"where {_text(optimum.value)} is possible",
             )

@@ -1,9 +1,9 @@
-"""The answer to a transport problem, with the certificate that it is one.
+"""Certify a plan and potentials as the answer to a transport problem.
 
 W = min ⟨M, π⟩ over plans π ≥ 0 with marginals a and b, and
 W = max Σ a_i f_i + Σ b_j g_j over potentials with f_i + g_j ≤ M_ij: any plan is an upper bound,
 any feasible pair of potentials a lower bound, and the gap between the two says how far an
-answer can be from the optimum, whoever computed it.
+answer can be from the optimum, no matter how it was computed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from divkit import _check
 from divkit._forks import loading
 from divkit.emd import _problem
+from divkit.emd._certificate import rational
 from divkit.emd._certificate.acceptance import ROUNDING, weights_are_right
 from divkit.emd._certificate.measure import Carried, in_double_double, in_float64, total
 from divkit.emd._certificate.tight_potentials import Slacks
@@ -24,9 +25,9 @@ from divkit.emd._costs.costs import Costs, MatrixCosts
 from divkit.emd._solver_types import Indices, Vector
 from divkit.emd._transport import Transport
 
-# Rounding in a potential that is a sum of some costs, relative to the largest.
+# Rounding error of a potential that is a sum of a few costs, relative to the largest cost.
 _ROUNDING = 4 * np.finfo(np.float64).eps
-# As much of the dual value is not worth looking for the better of two starts.
+# A gain in the dual value, relative to its terms, that is not worth trying a second start for.
 _LITTLE = 16 * _ROUNDING
 
 
@@ -43,12 +44,12 @@ def certify(
 ) -> Transport:
     """Return the certificate of an answer, computed from the problem and the answer alone.
 
-    The potentials are made feasible and never worse: g = f^c, then f = g^c, over the atoms that
-    have mass; atoms without get the largest feasible potential, which is tight. An atom without
-    mass that no pair may reach gets 0. Nothing is done to the plan: its faults are measured. Where
-    the potentials are so much larger than the cost of the plan that their rounding might hide
-    whether it is optimal, everything is computed in 32 digits, and potentials that follow from the
-    plan are taken if they are better.
+    The potentials are made feasible, and feasible ones never worse, by c-transforms over the atoms
+    with mass: g = f^c, then f = g^c. Atoms without mass get the largest feasible potential, which
+    is tight, or 0 if all their pairs are forbidden. The plan is not changed; its constraint
+    violations are measured. Where the potentials are so much larger than the cost of the plan that
+    their rounding might hide whether it is optimal, everything is computed in double-double
+    arithmetic (about 32 digits), and potentials derived from the plan are used if they are better.
 
     Parameters
     ----------
@@ -57,20 +58,20 @@ def certify(
     M : array_like or SciPy sparse array, shape (n, m)
         Costs; +inf forbids a pair, and so does absence from a sparse array.
     plan : array_like or sparse array, shape (n, m)
-        The plan, right or wrong.
+        The plan, not necessarily feasible.
     f, g : array_like, shapes (n,) and (m,)
-        The potentials, right or wrong. The better of f and g as a start is taken.
+        The potentials, not necessarily feasible. The c-transforms start from the better of the two.
     method : str
-        The name to record, of whoever found the answer.
+        The name to record for the method that found the answer.
     iterations : int, optional
-        The number to record.
+        The number of iterations to record.
 
     Raises
     ------
     TypeError
         If an input is not an array of real numbers.
     ValueError
-        If an input has the wrong shape, holds a nan, or is no transport problem; see
+        If an input has the wrong shape or holds a nan, or the problem is not valid; see
         `divkit.emd.solve`.
 
     References
@@ -104,8 +105,8 @@ def c_transform(f: Any, M: Any) -> Vector:
 
     .. math:: f^c_j = \min_i M_{ij} - f_i
 
-    Forbidden pairs (M_ij = +inf) do not bind; where a whole column is forbidden, f^c_j is +inf.
-    The transform back, along the rows, is ``c_transform(g, M.T)``; f^cc ≥ f and f^ccc = f^c.
+    Forbidden pairs (M_ij = +inf) impose no constraint; where a whole column is forbidden, f^c_j is
+    +inf. The transform of g is ``c_transform(g, M.T)``; f^cc ≥ f and f^ccc = f^c.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def c_transform(f: Any, M: Any) -> Vector:
     if np.isinf(f[reachable]).any():
         i = int(np.flatnonzero(reachable & np.isinf(f))[0])
         raise ValueError(f"`f` must be finite where `M` has a finite cost, got f[{i}] = inf")
-    # A row of forbidden pairs binds nothing, and inf − inf would be nan.
+    # A row of forbidden pairs imposes no constraint, but inf − inf would be nan.
     return costs.column_minima(np.where(reachable, f, 0.0))
 
 
@@ -162,9 +163,9 @@ def judged(
     iterations: int | None,
     prove: bool = False,
 ) -> tuple[Transport, bool]:
-    """Return `certify`'s answer, and whether all that separates it from an optimum is rounding.
+    """Return `certify`'s answer, and whether its gap and its errors are due to rounding alone.
 
-    With `prove`, potentials that leave more than that are replaced by those that follow from the
+    With `prove`, potentials that leave a larger gap are replaced by potentials derived from the
     plan.
     """
     mass_exponent = int(np.frexp(a.sum())[1])
@@ -187,12 +188,18 @@ def judged(
     )
     least = costs.row_minima(g)
     if a @ np.maximum(f - least, 0.0) > ROUNDING * (a @ np.abs(f) + b @ np.abs(g)):
-        # The transforms of potentials far larger than costs have lost the digits of these.
+        # Potentials far larger than the costs have lost digits of these in the transforms, and are
+        # infeasible by as much.
         f = np.minimum(f, least)
     measure = in_float64(carried, f, g)
     unproven = not measure.exact and (measure.hidden or prove)
     if (unproven or (prove and measure.widened and not measure.hidden)) and Slacks.known(costs):
         measure = in_double_double(carried, *given)
+        if measure.exact and measure.gap > 0 and math.prod(costs.shape) <= rational.MOST_PAIRS:
+            arcs = (mass > 0) & (a[rows] > 0) & (b[columns] > 0)
+            atoms = np.flatnonzero(a), np.flatnonzero(b)
+            is_optimal = rational.is_optimal(costs, *atoms, rows[arcs], columns[arcs])
+            measure = measure._replace(exact=is_optimal)
         least = costs.row_minima(measure.g)
     excess = np.maximum(measure.f - least, 0.0)
     primal_residual = float(max(wrong) / a.sum())
@@ -214,12 +221,12 @@ def judged(
 def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[Vector, Vector]:
     """Return the better of (f^cc, f^c) and (g^c, g^cc), extended to the atoms without mass.
 
-    Where (g^c, g) is as good and as tight up to rounding, the second transform is spared, or half
-    of it.
+    If (g^c, g) is as good and as tight up to rounding, the second transform is skipped, on one
+    side or on both.
     """
     from_g, from_f = map(_finite, costs.minima(_where_mass(f, a), _where_mass(g, b)))
     pair = from_g, g
-    # How far g and f may be below f^c and above g^c. A second transform adds no more than this.
+    # How far g is below f^c, and f above g^c: a second transform cannot gain more than this.
     below = np.maximum(from_f - g, 0.0, where=b > 0, out=np.zeros_like(g))
     above = np.maximum(f - from_g, 0.0, where=a > 0, out=np.zeros_like(f))
     apart = max(float(above.max()), float(np.max(g - from_f, where=b > 0, initial=0.0)))
@@ -234,21 +241,21 @@ def feasible(a: Vector, b: Vector, costs: Costs, f: Vector, g: Vector) -> tuple[
     elif gain > _ROUNDING * size or loose:
         pair = from_g, _finite(costs.column_minima(_where_mass(from_g, a)))
     if pair[1] is not g and pair[0] is from_g and not a.all():
-        # The new g is larger, but knows nothing of rows without mass.
+        # The new g is larger, but it ignores rows without mass, whose f has to follow.
         pair = np.where(a > 0, from_g, _finite(costs.row_minima(_where_mass(pair[1], b)))), pair[1]
 
     shift = (total(b * pair[1]) - total(a * pair[0])) / (2 * float(a.sum()))
     f, g = pair[0] + shift, pair[1] - shift
-    # f is tight against the columns with mass, whatever the mass of its row. g follows.
+    # Every row is now tight against a column with mass. Columns without mass follow.
     if not b.all():
         g = np.where(b > 0, g, _finite(costs.column_minima(f)))
     return f, g
 
 
 def marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
-    """Return the mass at every atom less its weight; the mass of all is about 1."""
-    # Multiples of 2**-52, whose sums are exact, and so little more that its sums may be rounded:
-    # what a hundred thousand small shares add up to at an atom keeps its last digit.
+    """Return the mass at every atom minus its weight; the total mass is about 1."""
+    # Split each mass into a multiple of 2**-52, whose sums are exact, and a remainder so small that
+    # rounding its sums is harmless: a sum of 100 000 small masses keeps its last digit.
     coarse = (mass + 1.0) - 1.0
     of_coarse = np.bincount(atoms, coarse, weights.size)
     of_fine = np.bincount(atoms, mass - coarse, weights.size)
@@ -257,19 +264,19 @@ def marginal_error(atoms: Indices, mass: Vector, weights: Vector) -> Vector:
 
 
 def _where_mass(potential: Vector, weights: Vector) -> Vector:
-    """Return −inf for an atom without mass: it takes part in no minimum."""
+    """Return the potential with −inf at atoms without mass, so that minima ignore them."""
     return potential if weights.all() else np.where(weights > 0, potential, -np.inf)
 
 
 def _bounded(potential: Vector, largest: float) -> Vector:
-    # Potentials that dwarf every cost hold no digit of any; differences need to stay finite.
+    # Potentials this large retain no digit of any cost; clipped, their differences stay finite.
     limit = math.ldexp(min(largest, 2.0**920), 100)
     bounded: Vector = np.clip(potential, -limit, limit)
     return bounded
 
 
 def _finite(potential: Vector) -> Vector:
-    """Return 0 for an atom that no pair may reach: there every number is feasible."""
+    """Return the potential with 0 where all pairs are forbidden: there any value is feasible."""
     return np.where(np.isfinite(potential), potential, 0.0)
 
 
