@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 __all__ = ["ConvergenceError", "cvx", "emd", "fdiv", "gan", "plot", "testing"]
 
-# Loaded on first use: they import more than a divergence needs.
+# Imported on first use, as they have imports that divergences do not need.
 _LAZY = ("cvx", "emd", "gan", "plot", "testing")
 
 

@@ -1,7 +1,7 @@
-"""Properties that are computed once, without a lock.
+"""A `cached_property` without a lock.
 
-Up to Python 3.11 that of the standard library has one, for all instances of a class: while one is
-computed the others wait, and in a process forked meanwhile they wait for ever.
+Up to Python 3.11, `functools.cached_property` has a lock that all instances of a class share: they
+wait while one value is computed, and in a process forked meanwhile they deadlock.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 else:
 
     class cached_property(functools.cached_property):  # noqa: N801
-        """A property that is computed once; twice if two threads ask at the same time.
+        """A property computed on first access; threads that race may each compute it.
 
-        Both get what was computed first.
+        All of them get the value that was stored first.
         """
 
         def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -1,8 +1,8 @@
-"""Where machine code is kept for the next process: in which folder, under which name.
+"""On-disk cache of compiled machine code: location, names and integrity of its files.
 
-A folder holds the code made from one state of all the sources, by one version of the compiler, so
-that code cannot be older than what it was made from. It is beside the package, or else in the
-user's cache, or else among temporary files; `NUMBA_CACHE_DIR` comes before them all.
+Each cache folder belongs to one state of all source files and one version of the compiler, so that
+its code is never out of date. It is located beside the package, else in the user's cache directory,
+else in the temporary directory; `NUMBA_CACHE_DIR` takes precedence over all of them.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from pathlib import Path
 from types import ModuleType
 
 _DIGEST = hashlib.sha256().digest_size
-# Seconds after which a folder that no process has used is one of a version that is gone.
+# Seconds without use after which a folder is assumed to belong to a version no longer installed.
 _UNUSED = 30 * 24 * 3600.0
 _log = logging.getLogger("divkit")
 
 
 class Store:
-    """Files in a folder, found by name, each with a checksum.
+    """Files in folders, found by name, each with a checksum.
 
-    Whatever goes wrong with a file, it is as good as not there.
+    A file that cannot be read or is corrupt is treated as missing.
 
     Parameters
     ----------
     target : Path or None
-        Where files are written; nowhere if None.
+        Folder in which files are written; None disables writing.
     sources : tuple of Path
-        Where they are read, the first that has one.
+        Folders in which files are looked up, in this order.
     """
 
     def __init__(self, target: Path | None, sources: tuple[Path, ...]) -> None:
         self.target, self.sources = target, sources
 
     def read(self, name: str) -> bytes | None:
-        """Return what was written under a name; None if there is nothing, or not all of it."""
+        """Return the content stored under a name; None if it is missing or corrupt."""
         for folder in self.sources:
             try:
                 content = (folder / name).read_bytes()
@@ -57,13 +57,13 @@ class Store:
         return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Keep `content` under a name, if that can be done."""
+        """Store `content` under a name; failures are only logged."""
         if self.target is None:
             return
-        # Under a name of its own first: others see all of a file or nothing.
+        # Write to a temporary name first, so that other processes never see a partial file.
         part = self.target / f"{name}.{uuid.uuid4().hex[:12]}"
         try:
-            self.target.mkdir(parents=True, exist_ok=True)  # it may have been removed meanwhile
+            self.target.mkdir(parents=True, exist_ok=True)  # another process may have removed it
             try:
                 part.write_bytes(hashlib.sha256(content).digest() + content)
                 part.replace(self.target / name)
@@ -76,14 +76,14 @@ class Store:
 
 
 def find(versions: tuple[str, ...], given: str = "") -> Store:
-    """Return where to keep code made by these versions of the compiler.
+    """Return the store for code compiled with these versions of the compiler.
 
     Parameters
     ----------
     versions : tuple of str
-        Code made by others cannot be used.
+        Versions of the packages that compiled code depends on.
     given : str
-        A folder that the user has named, or nothing.
+        A folder chosen by the user, or an empty string.
     """
     package = Path(str(_package().__file__)).parent
     name = f"{_prefix()}-{_digest(*versions, sys.version)[:8]}-{_digest(*_sources())[:16]}"
@@ -92,7 +92,7 @@ def find(versions: tuple[str, ...], given: str = "") -> Store:
         return Store(folder, (folder,))
     if package.is_dir() and (folder := _ready(beside, only=True)):
         return Store(folder, (folder,))
-    # What somebody with more rights has compiled beside the package can be read at least.
+    # Code that a user with more permissions has compiled beside the package can still be read.
     compiled = (beside,) if beside.is_dir() else ()
     cache = _user_cache()
     if cache and (folder := _ready(cache / "divkit" / name)):
@@ -126,9 +126,9 @@ def _digest(*parts: str | bytes) -> str:
 
 
 def _sources() -> Iterator[str | bytes]:
-    """Yield names and contents of all source files, in order; the version at least."""
+    """Yield the version, and names and contents of all source files in a fixed order."""
     yield str(_package().__version__)
-    # What is frozen into an executable has none.
+    # A package frozen into an executable has no source files.
     with contextlib.suppress(OSError, TypeError, ImportError):
         yield from _files(importlib.resources.files(_package()))
 
@@ -144,16 +144,16 @@ def _files(folder: Traversable) -> Iterator[str | bytes]:
 
 
 def _ready(folder: Path, *, only: bool = False) -> Path | None:
-    """Return the folder, which is made if it is not there; None if nothing can be written to it.
+    """Return the folder, created if necessary; None if it is not writable.
 
-    Where this installation is the `only` one that keeps anything there, a new folder takes the
-    place of those of earlier sources.
+    With `only`, this installation is the only one that uses the parent folder, so a new folder
+    replaces those of earlier states of the sources.
     """
     try:
         new = not folder.is_dir()
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
-        os.utime(folder)  # used today
+        os.utime(folder)  # mark as used, for `_clear`
     except OSError:
         return None
     if new:
@@ -162,7 +162,7 @@ def _ready(folder: Path, *, only: bool = False) -> Path | None:
 
 
 def _clear(folder: Path, only: bool) -> None:
-    """Remove folders of other sources, and those that nobody has used for long."""
+    """Remove folders that have long been unused and, with `only`, those of earlier sources."""
     compiler = folder.name.rpartition("-")[0]
     with contextlib.suppress(OSError):
         for other in folder.parent.glob(f"{_prefix()}-*"):
@@ -172,7 +172,7 @@ def _clear(folder: Path, only: bool) -> None:
 
 
 def _user_cache() -> Path | None:
-    """Return the folder for what a user's programs keep; None if the user has no home."""
+    """Return the user's cache directory; None if the user has no home directory."""
     given = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
     if given and Path(given).is_absolute():
         return Path(given)
@@ -186,7 +186,7 @@ def _user_cache() -> Path | None:
 
 
 def _temporary() -> Path | None:
-    """Return a folder among temporary files that nobody else can write to."""
+    """Return a folder in the temporary directory that only this user can write to, else None."""
     try:
         temporary = Path(tempfile.gettempdir())
         if not hasattr(os, "geteuid"):
@@ -196,6 +196,6 @@ def _temporary() -> Path | None:
         found = folder.lstat()
     except OSError:
         return None
-    # Code is executed: a folder that another user has put there is no place for it.
+    # Cached code is executed, so a folder that another user owns or can write to is unsafe.
     private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
     return folder if private and not found.st_mode & 0o022 else None

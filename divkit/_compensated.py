@@ -1,4 +1,4 @@
-"""Sums and products with the rounding that they drop, for arrays of any library.
+"""Error-free transformations of sums and products, for arrays of any library.
 
 The error of a sum or product of two floats is itself a float (Knuth, The Art of Computer
 Programming 2, section 4.2.2, theorem B; T. J. Dekker, "A floating-point technique for extending the
@@ -11,14 +11,14 @@ from divkit._check import Array, float_bits
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return a + b rounded, and its rounding error, exactly."""
+    """Return the rounded sum of a and b, and its exact rounding error."""
     total = a + b
     b_part = total - a
     return total, (a - (total - b_part)) + (b - b_part)
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """Return a · b rounded, and its rounding error, exactly while nothing overflows."""
+    """Return the rounded product of a and b, and its rounding error, exact barring overflow."""
     product = a * b
     a_high, a_low = _halves(a)
     b_high, b_low = _halves(b)

@@ -1,6 +1,6 @@
-"""How loops are compiled: every compiled function of the package goes through here.
+"""Compilation of loops with numba; every compiled function of the package is made here.
 
-What numba compiles for a function that has a cache is kept by `divkit._code_cache`.
+Compiled code is cached on disk by `divkit._code_cache`.
 """
 
 from __future__ import annotations
@@ -27,24 +27,23 @@ _log = logging.getLogger("divkit")
 def compiled(
     function: Any = None, *, signature: Any = None, keep: bool = True, **options: Any
 ) -> Any:
-    """Compile the decorated function, which releases the GIL and raises no arithmetic errors.
+    """Compile the decorated function, by default with ``nogil`` and NumPy's error model.
 
     Parameters
     ----------
     function : function
-        Of numbers and arrays. Where it is left out, the decorator is returned.
+        A function of numbers and arrays. If omitted, a decorator is returned.
     signature : numba signature, optional
-        The only one to compile, which is done at once; those of the calls if it is left out.
+        The only signature, compiled immediately. By default signatures are compiled as called.
     keep : bool
-        Whether to keep the code for other processes: of functions of a module, not of those that
-        are made at run time.
+        Whether to cache the code on disk; to be disabled for functions created at run time.
     **options : object
         Other options of `numba.njit`.
     """
     if function is None:
         return functools.partial(compiled, signature=signature, keep=keep, **options)
     loop = numba.njit(**({"nogil": True, "error_model": "numpy"} | options))(function)
-    if loop is not function:  # as it is where numba is told not to compile
+    if loop is not function:  # with NUMBA_DISABLE_JIT, njit returns the function itself
         loop._cache = _Cache(function, keep)
         if signature is not None:
             loop.compile(signature)
@@ -53,21 +52,21 @@ def compiled(
 
 
 def intrinsic(plain: Any) -> Any:
-    """Return a decorator of functions that generate code, for loops that call their result.
+    """Return `numba.extending.intrinsic` as a decorator of functions that generate code.
 
-    Where numba is told not to compile, loops call `plain`, which does the same.
+    With NUMBA_DISABLE_JIT, the decorator returns `plain` instead, an equivalent Python function.
     """
     return (lambda function: plain) if numba.config.DISABLE_JIT else extending.intrinsic
 
 
 def record(fields: list[tuple[str, Any]]) -> Any:
-    """Return the data type of records, the fields of which loops get and set as attributes."""
+    """Return a structured dtype of records whose fields loops access as attributes."""
     found = np.dtype(fields, align=True)
     return np.dtype((_Record, found)) if numba.config.DISABLE_JIT else found
 
 
-class _Record(np.void):  # type: ignore[misc]  # which is not final at run time
-    """A record with its fields as attributes, those that other scalars have too (`size`) first."""
+class _Record(np.void):  # type: ignore[misc]  # np.void is not final at run time
+    """A record with fields as attributes, which override those of NumPy scalars, e.g. `size`."""
 
     def __getattribute__(self, name: str) -> Any:
         fields = np.void.__getattribute__(self, "dtype").fields
@@ -78,7 +77,7 @@ class _Record(np.void):  # type: ignore[misc]  # which is not final at run time
 
 
 class _Cache:
-    """What numba asks for code of a function that may be there, and gives what it has compiled."""
+    """The cache of one function, with the methods that numba's dispatcher calls."""
 
     cache_path = None
 
@@ -88,13 +87,13 @@ class _Cache:
         self._store = _store() if keep else _code_cache.Store(None, ())
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """Return what was compiled for the signature; None if there is nothing."""
+        """Return the cached result of compilation for the signature, None if there is none."""
         if not self._store.sources:
             _announce()
             return None
         context.refresh()
         found = None
-        # A file that cannot be read, for whatever reason, is as good as none.
+        # A cache entry that cannot be used, for whatever reason, is treated as missing.
         try:
             key = self._key(signature, context.codegen())
             content = self._store.read(self._file(signature, key))
@@ -109,7 +108,7 @@ class _Cache:
         return found
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep what was compiled for the signature, if that can be done."""
+        """Cache the result of compilation for the signature; failures are only logged."""
         if self._store.target is None:
             return
         try:
@@ -122,7 +121,7 @@ class _Cache:
             _log.debug("machine code of %s cannot be kept: %r", self._name, error)
 
     def _key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
-        """Return what code is kept under: what it was made from, for which processor."""
+        """Return the key of cached code: function, bytecode, signature and processor."""
         source = hashlib.sha256(self._code.co_code).hexdigest()
         place = self._name, self._code.co_firstlineno, source
         return (*place, signature, codegen.magic_tuple())
@@ -144,11 +143,11 @@ def _store() -> _code_cache.Store:
 
 @functools.cache
 def _announce() -> None:
-    """Say, once, that what comes takes time."""
+    """Log once that the following compilation takes time."""
     _log.info("compiling loops, which takes seconds at the first call")
 
 
-# Numba compiles in one thread at a time, and so does LLVM inside.
+# Numba and LLVM each hold a global lock while compiling, which a fork must not leave locked.
 with contextlib.suppress(AttributeError):
     for _lock in (compiler_lock.global_compiler_lock, ffi.lib._lock):
         _forks.hold(_lock.__enter__, functools.partial(_lock.__exit__, None, None, None))

@@ -1,10 +1,10 @@
-"""The error of what did not converge, one for the package."""
+"""The exception for failed convergence, used in the whole package."""
 
 from __future__ import annotations
 
 
 class ConvergenceError(ArithmeticError, RuntimeError):
-    """A computation ended before its answer was as exact as promised; nothing is returned then.
+    """A computation ended before its result reached the guaranteed accuracy.
 
-    The message names the limit that was reached, or what is left of the gap or of the error.
+    The message names the limit that was reached, or the remaining gap or error.
     """

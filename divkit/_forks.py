@@ -1,7 +1,7 @@
-"""Forks wait for what other threads must finish first.
+"""Fork safety: forks wait until no other thread holds a lock that the child needs.
 
-A child has only the thread that forked. What another one held at that moment, such as the lock of
-a module that it was importing, would be held there for ever.
+A child process has only the thread that forked. A lock that another thread held at that moment,
+such as that of a module being imported, would never be released in the child.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 
 class _Loading:
-    """Modules are imported inside ``with loading:``, by any number of threads at once."""
+    """Context manager for lazy imports, which any number of threads may enter at once."""
 
     def __init__(self) -> None:
         self._fork = threading.Lock()
@@ -28,7 +28,7 @@ class _Loading:
         self._threads.remove(threading.get_ident())
 
     def before(self) -> None:
-        """Wait until no other thread imports, and let none begin."""
+        """Wait until no other thread is importing, and block new imports."""
         self._fork.acquire()
         while any(thread != threading.get_ident() for thread in self._threads):
             self._fork.release()
@@ -36,11 +36,11 @@ class _Loading:
             self._fork.acquire()
 
     def in_parent(self) -> None:
-        """Let all go on."""
+        """Allow imports again."""
         self._fork.release()
 
     def in_child(self) -> None:
-        """Begin anew: those who waited are not here."""
+        """Replace the lock: threads that waited for it do not exist in the child."""
         self._fork = threading.Lock()
 
 
@@ -49,7 +49,7 @@ _locks: list[_Lock] = []
 
 
 def hold(acquire: Callable[[], object], release: Callable[[], object]) -> None:
-    """Have a lock that a thread can take twice taken at every fork, after those given before."""
+    """Register a reentrant lock to be held during every fork, acquired after earlier ones."""
     _locks.append((acquire, release))
 
 
@@ -75,7 +75,8 @@ def _in_child() -> None:
 
 
 loading = _Loading()
-# What is registered first is called last before a fork. Modules take the lock of `logging` while
-# they are imported; its turn must come once there is nobody left to wait for.
+# Functions run before a fork in reverse order of registration. `logging` registers the acquisition
+# of its lock, which importing threads may need, so it is imported above in order to run after
+# `_before`, when no thread is importing any more.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

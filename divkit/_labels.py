@@ -1,4 +1,4 @@
-"""What divergences are called in tables and pictures."""
+"""Labels of divergences in tables and pictures."""
 
 from __future__ import annotations
 

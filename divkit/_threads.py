@@ -1,6 +1,7 @@
-"""Plain threads for compiled loops that release the GIL.
+"""A Python thread pool for compiled loops that release the GIL.
 
-No runtime of its own is left spinning beside BLAS, and nothing breaks in a forked process.
+Unlike numba's parallel runtimes, its threads do not spin when idle, competing with BLAS, and it
+works in forked processes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from divkit._forks import loading
 
 @functools.cache
 def available() -> int:
-    """Return how many threads there may be: ``NUMBA_NUM_THREADS``, by default one a core."""
+    """Return the maximum number of threads: ``NUMBA_NUM_THREADS``, by default one per core."""
     with loading:
         import numba
 
@@ -27,21 +28,21 @@ def available() -> int:
 
 
 def worth(work: int, per_thread: int) -> int:
-    """Return how many threads to use where `per_thread` units of work are worth one."""
+    """Return the number of threads for `work`, with at least `per_thread` units of it for each."""
     return min(available(), max(1, work // per_thread))
 
 
 def run(piece: Callable[[int, int], object], size: int, threads: int, parts: int = 1) -> None:
     """Call ``piece(start, stop)`` on consecutive parts of ``range(size)``, in `threads` threads.
 
-    There are `parts` for each thread: several where one may take longer than another. The calling
-    thread works too. What a piece raises is raised here, once all have ended.
+    There are `parts` parts per thread; use several for load balancing if their cost varies. The
+    calling thread takes part. An exception of a piece is raised here after all have ended.
     """
     if threads <= 1 or size <= 1:
         piece(0, size)
         return
     cuts = np.linspace(0, size, min(threads * parts, size) + 1).astype(int).tolist()
-    waiting = deque(itertools.pairwise(cuts))  # whose ends any thread may take from
+    waiting = deque(itertools.pairwise(cuts))  # a deque because its popleft is thread-safe
     errors = []
 
     def work() -> None:
@@ -61,8 +62,8 @@ def run(piece: Callable[[int, int], object], size: int, threads: int, parts: int
     finally:
         waiting.clear()
         for other in others:
-            # One that has not begun has nothing left to do. Where all threads of the pool are in
-            # here, to wait for it would be for ever.
+            # A task that has not started has nothing left to do. Waiting for it would deadlock if
+            # all threads of the pool were waiting here themselves.
             if not other.cancel():
                 other.exception()
     if errors:
@@ -70,18 +71,18 @@ def run(piece: Callable[[int, int], object], size: int, threads: int, parts: int
 
 
 def _others(work: Callable[[], None], number: int) -> list[Future[None]]:
-    """Have the pool do the same work; as many times as threads can be had."""
+    """Submit `work` to the pool `number` times, or fewer if no more threads can be started."""
     others: list[Future[None]] = []
     try:
         while len(others) < number:
             others.append(_pool().submit(work))
-    except RuntimeError:  # the interpreter is about to end, or the system has no thread left
+    except RuntimeError:  # at interpreter shutdown, or if the system is out of threads
         pass
     return others
 
 
-# In a dictionary, which keeps the first one where two threads make one: without work to do, the
-# other has no threads.
+# A dictionary because `setdefault` keeps the first pool if two threads create one. The other one is
+# harmless, as a pool starts no threads before it gets work.
 _pools: dict[str, ThreadPoolExecutor] = {}
 
 
@@ -93,6 +94,6 @@ def _pool() -> ThreadPoolExecutor:
     return found
 
 
-# A forked process has none of its parent's threads.
+# A forked process has none of its parent's threads, so it needs a new pool.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)

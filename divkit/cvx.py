@@ -1,7 +1,7 @@
-"""Divergences and optimal transport inside convex problems of cvxpy.
+"""Divergences and optimal transport as expressions in convex problems of cvxpy.
 
-Both are jointly convex in the two distributions, so each may be minimized, bounded and added to
-whatever else is convex: barycenters, projections, fits with a budget of divergence.
+Both are jointly convex in the two distributions, so each may be minimized, bounded above and added
+to other convex terms: for barycenters, projections, or fits with a bounded divergence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = [
     "emd",
 ]
 
-Expression = Any  # of cvxpy, whose classes are known only where it is installed
+Expression = Any  # of cvxpy, which is an optional dependency
 
 
 def divergence(D: Divergence, p: Any, q: Any) -> Expression:
@@ -29,11 +29,11 @@ def divergence(D: Divergence, p: Any, q: Any) -> Expression:
     Parameters
     ----------
     D : Divergence
-        One whose record has a cone form: those of the catalogue, and what the algebra makes of
-        them.
+        One with a cone form: a divergence of the catalogue, or one derived from those by the
+        algebra of divergences.
     p, q : cvxpy expressions or array_like, of one shape
-        Masses, affine in the variables of the problem. That they are at least 0 and that both have
-        the same mass is for the problem to say: ``cvxpy.Variable(n, nonneg=True)``,
+        Masses, affine in the variables of the problem. The problem must itself ensure that they are
+        non-negative and of equal total, e.g. by ``cvxpy.Variable(n, nonneg=True)`` and
         ``cvxpy.sum(p) == 1``.
 
     Returns
@@ -46,14 +46,14 @@ def divergence(D: Divergence, p: Any, q: Any) -> Expression:
     ImportError
         If cvxpy is not installed.
     TypeError
-        If D is no divergence, or an array not real.
+        If D is not a divergence, or an array is not real.
     ValueError
         If shapes differ, p or q is not affine, or D has no cone form.
 
     Notes
     -----
-    Summed up is q f(p/q) − f(1) q − f′(1)(p−q), which is never negative and differs only where the
-    masses do, and f(1) times the mass of q.
+    The expression is the sum of q f(p/q) − f(1) q − f′(1)(p−q), whose terms are non-negative, plus
+    f(1) times the mass of q. It equals D(P‖Q) if p and q have the same mass.
 
     References
     ----------
@@ -106,8 +106,8 @@ def emd(a: Any, b: Any, M: Any) -> Expression:
     Returns
     -------
     cvxpy expression
-        A convex scalar, +inf where there is no plan: for weights that are negative or of unequal
-        mass.
+        A convex scalar, +inf if there is no feasible plan, e.g. for weights that are negative or of
+        unequal mass.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def emd(a: Any, b: Any, M: Any) -> Expression:
 
 
 class _Atoms:
-    """The convex functions that cone forms are made of, entry by entry, for vectors of cvxpy."""
+    """The elementwise functions from which cone forms are built, for cvxpy vectors."""
 
     def __init__(self, cp: Any) -> None:
         self._cp = cp
@@ -185,7 +185,7 @@ class _Atoms:
     def square_over(self, x: Any, y: Any) -> Expression:
         """Return x²/y, for y ≥ 0."""
         value = self._variable(x)
-        # ‖(2x, t − y)‖ ≤ t + y is x² ≤ t y.
+        # For t, y ≥ 0, ‖(2x, t − y)‖ ≤ t + y is equivalent to x² ≤ t y.
         columns = self._cp.vstack([2 * x, value - y])
         self._constraints.append(self._cp.SOC(value + y, columns, axis=0))
         return value
@@ -199,7 +199,7 @@ class _Atoms:
             cone = value, q, p, 1 / a
         else:
             cone = value, p, q, 1 / (1 - a)
-        # x^α y^(1−α) ≥ |z|
+        # PowCone3D(x, y, z, α) means x^α y^(1−α) ≥ |z|.
         self._constraints.append(self._cp.PowCone3D(*cone))
         return value
 

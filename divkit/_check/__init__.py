@@ -1,7 +1,7 @@
-"""What may come in, and every message about what may not.
+"""Input validation: the requirements on arguments, and all messages about invalid ones.
 
-Each message says what was given, what is needed and how to get there. The functions return
-float arrays in the caller's own library; they never write to what they were given.
+Each message states what is required, what was given and how to fix it. Arrays are returned as float
+arrays of the caller's own library, and inputs are never modified.
 """
 
 from __future__ import annotations

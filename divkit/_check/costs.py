@@ -7,21 +7,21 @@ import numpy as np
 from divkit._check.libraries import Array
 from divkit._check.numbers import numpy_array, require
 
-# Costs and masses beyond this exponent of two leave no room for a sum of products.
+# Costs and masses above 2 to this power leave too little range for sums of their products.
 LARGEST_EXPONENT = 1000
-# Entries of a matrix that are looked at together, few enough for a cache.
+# Number of entries of a matrix that are checked at a time, few enough to stay in cache.
 _TILE = 1 << 16
 
 
 def cost_matrix(name: str, M: Array) -> Array:
     """Return `M` as a matrix whose entries are finite or +inf (a forbidden pair).
 
-    It is in float64, or in float32 as it came; a NumPy array of one of these is not copied.
+    The result is float32 if `M` is, else float64; a NumPy array of either dtype is not copied.
 
     Raises
     ------
     TypeError
-        If `M` is not a NumPy array, or not of real numbers.
+        If `M` is not a NumPy array or sequence, or not of real numbers.
     ValueError
         If `M` is not a matrix, is empty, or holds a nan, a -inf or a number above 2**1000.
     """
@@ -41,10 +41,10 @@ def matrix(name: str, M: Array) -> Array:
 
 
 def largest_cost(name: str, M: Array, first: int = 0) -> float:
-    """Return the largest finite entry in size, 0 if there is none; see `cost_matrix`.
+    """Check the entries of `M`, and return the largest finite absolute value, 0 if there is none.
 
-    `M` are the rows of the given matrix from `first` on. They are read a few at a time, so that
-    nothing as large as a copy is needed.
+    `M` may be a block of the user's matrix that begins at row `first`, for messages. It is read in
+    tiles of rows, so that no temporary is as large as `M`. See `cost_matrix`.
     """
     largest = 0.0
     step = max(1, _TILE // M.shape[1])

@@ -1,4 +1,4 @@
-"""Entries that are not there: hidden by a mask, or missing from a table. They are never guessed."""
+"""Detection of masked and missing entries, which are rejected and never filled in."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-# What has neither a mask nor entries of its own, told by the type alone.
+# Types that cannot have masked or missing entries.
 _PLAIN = frozenset({np.ndarray, float, int, np.float64, np.float32, np.int64, bool, str})
 
-# Where entries may be missing: what gives them a value, and what leaves them out.
+# Per library, the methods that fill missing entries and that drop them.
 _METHODS = {"pandas": ("fillna", "dropna"), "polars": ("fill_null", "drop_nulls")}
 
 
 def complete(name: str, x: Any) -> None:
     """Raise ValueError if entries of `x` are masked or missing, with their number and a remedy.
 
-    The values behind a mask are whatever happened to be there; NumPy's conversions return them,
-    or nan, without a word. A mask that hides nothing is no mask.
+    The data under a mask are arbitrary, and NumPy's conversions silently return them, or nan. A
+    mask without masked entries is accepted.
     """
     if type(x) in _PLAIN:
         return
@@ -49,7 +49,7 @@ def count(x: Any) -> int:
     if isinstance(x, (list, tuple)):
         kinds = set(map(type, x))
         return 0 if kinds <= _PLAIN else sum(count(part) for part in x if type(part) not in _PLAIN)
-    if isinstance(x, np.ndarray):  # numpy.ma, and what other libraries made like it
+    if isinstance(x, np.ndarray):  # numpy.ma, and masked ndarray subclasses of other libraries
         mask: Any = getattr(x, "mask", None)
         hidden = isinstance(mask, (bool, np.bool_, np.ndarray)) and np.asarray(mask).dtype == bool
         return int(np.count_nonzero(np.broadcast_to(mask, x.shape))) if hidden else 0
@@ -63,11 +63,11 @@ def count(x: Any) -> int:
 
 
 def _missing(x: Any) -> int:
-    """Return how many entries pandas takes for missing where they are not NumPy's floats."""
+    """Return how many entries pandas regards as missing; 0 if all dtypes are NumPy numbers."""
     dtypes: Any = getattr(x, "dtypes", getattr(x, "dtype", None))
     kinds = [dtypes] if not hasattr(dtypes, "tolist") else dtypes.tolist()
     if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in kinds):
-        return 0  # whoever reads the numbers finds a nan, and its place
+        return 0  # a nan is found, with its position, by the checks of values
     if not hasattr(x, "isna"):
         return int(type(x).__name__ == "NAType")
     return int(np.count_nonzero(np.asarray(x.isna())))

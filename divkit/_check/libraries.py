@@ -1,4 +1,4 @@
-"""Which library an array comes from, how wide its numbers are, and what may be asked of them."""
+"""Array libraries: the namespace of an array, its float width, and what depends on the library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = Any  # an array of any library that array-api-compat knows; there is no 
 
 def namespace(*arrays: Array) -> Any:
     """Return the array namespace of `arrays`, NumPy's for numbers and sequences."""
-    # NumPy speaks the array API itself, so its arrays, lists and floats need no other import.
+    # NumPy implements the array API itself, so NumPy arrays, lists and floats need no other import.
     foreign = [x for x in arrays if not is_plain(x)]
     if not foreign:
         return np
@@ -24,7 +24,7 @@ def namespace(*arrays: Array) -> Any:
             f"of them first, for example by {into_numpy('x', foreign[0])}"
         )
     if all(library(x) == "torch" for x in foreign):
-        # Not through array_namespace, whose cache torch.compile cannot look into.
+        # Not through array_namespace, whose cache torch.compile cannot trace.
         import array_api_compat.torch
 
         return array_api_compat.torch
@@ -41,21 +41,24 @@ def namespace(*arrays: Array) -> Any:
 
 
 def widest(xp: Any) -> Any:
-    """Return the float type to compute in: float64, or float32 in JAX as it starts."""
+    """Return the dtype to compute in: float64, or JAX's default, which is float32 without x64."""
     return xp.asarray(0.0).dtype if xp.__name__ == "jax.numpy" else xp.float64
 
 
 def quiet(xp: Any) -> AbstractContextManager[Any]:
-    """Return a context in which infinities are answers; torch says nothing of them anyway."""
+    """Return a context without floating-point warnings, as infinities are valid results.
+
+    torch needs none: it does not warn, and torch.compile supports no other context.
+    """
     if xp.__name__ == "array_api_compat.torch":
-        return contextlib.nullcontext()  # torch.compile knows no other
+        return contextlib.nullcontext()
     return np.errstate(all="ignore")
 
 
 def holds(condition: Array, xp: Any) -> bool:
-    """Return whether `condition` holds everywhere; True where nothing is known of values yet.
+    """Return whether `condition` holds everywhere; True if values are not known yet.
 
-    That is so while torch.compile or a transformation of JAX records what is computed.
+    That is the case while torch.compile or a JAX transformation traces the computation.
     """
     if library(condition) == "torch" and sys.modules["torch"].compiler.is_compiling():
         return True
@@ -68,14 +71,14 @@ def holds(condition: Array, xp: Any) -> bool:
 
 
 def is_blocked(x: Array) -> bool:
-    """Return whether `x` is a Dask array, of which only blocks are ever in memory."""
+    """Return whether `x` is a Dask array, of which only single blocks may fit in memory."""
     return library(x) == "dask"
 
 
 def result_dtype(xp: Any, *arrays: Array) -> Any:
-    """Return the float type of an answer: float64, or float32 where no input is wider.
+    """Return the dtype of a result: float32 if all float inputs are at most that, else `widest`.
 
-    Half precision ends at 65504, which divergences pass; its answers come back as float32.
+    Half-precision inputs give float32, since divergences can exceed 65504, the float16 maximum.
     """
     widths = [float_bits(x) for x in arrays]
     known = [bits for bits in widths if bits]
@@ -87,7 +90,7 @@ def float_bits(x: Array) -> int:
     dtype = getattr(x, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "fiu":
         return 8 * dtype.itemsize if dtype.kind == "f" else 0
-    dtype = str(dtype).lower()  # tables spell their own types with capitals
+    dtype = str(dtype).lower()  # pandas and polars capitalize their own dtypes, e.g. Float64
     if "float[pyarrow]" in dtype:
         return 16 if "half" in dtype else 32
     if "float" not in dtype:
@@ -105,14 +108,14 @@ def rounding(*arrays: Array) -> float:
 
 
 def is_integer(x: Array) -> bool:
-    """Return whether `x` holds integers, as counts do."""
+    """Return whether `x` has an integer dtype, as counts have."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     return dtype.kind in "iu" if isinstance(dtype, np.dtype) else "int" in str(dtype).lower()
 
 
 def into_numpy(name: str, x: Array) -> str:
-    """Return the expression that makes a NumPy array of the entries of `x`, all of them."""
-    # Not numpy.asarray: of a sparse array it makes an object, of a masked Dask array its data.
+    """Return the code, for a message, that converts `x` to a complete NumPy array."""
+    # numpy.asarray makes an object array of a sparse array, and drops the mask of a Dask array.
     known = {
         "scipy": ".toarray()",
         "torch": ".detach().cpu().numpy()",

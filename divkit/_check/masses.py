@@ -1,4 +1,4 @@
-"""Masses: positive where they must be, and equal."""
+"""Checks of masses: non-negative weights, positive totals, equal totals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from divkit._check.costs import LARGEST_EXPONENT
 from divkit._check.libraries import Array, holds
 from divkit._check.numbers import distinct, first, nonnegative, number, numpy_array, row
 
-# Sums of so many masses are exactly rounded.
+# Up to this many masses are summed with correct rounding, which would be slow for more.
 _FEW = 2**15
 
 
@@ -23,7 +23,8 @@ def weights(name: str, x: Array, length: int, axis: str) -> Array:
     TypeError
         If `x` is not a NumPy array or sequence, or not of real numbers.
     ValueError
-        If `x` has another shape, a negative, nan or infinite entry, or no mass.
+        If `x` has another shape, a negative, nan or infinite entry, or a total that is 0 or above
+        2**1000.
     """
     x = numpy_array(name, x)
     if x.shape != (length,):
@@ -41,7 +42,7 @@ def weights(name: str, x: Array, length: int, axis: str) -> Array:
 
 
 def balanced(a: Array, b: Array, rounding: float) -> Array:
-    """Return `b` scaled to the mass of `a`, which it must have to a relative sqrt(`rounding`).
+    """Return `b` scaled to the mass of `a`, from which it may differ by relative sqrt(`rounding`).
 
     Raises
     ------
@@ -58,7 +59,7 @@ def balanced(a: Array, b: Array, rounding: float) -> Array:
 
 
 def _mass(weights: Array) -> float:
-    """Return the sum, exactly rounded if there are few weights: their order does not change it."""
+    """Return the sum; for few weights correctly rounded, so that their order does not matter."""
     mass = float(weights.sum())
     return math.fsum(weights.tolist()) if weights.size <= _FEW and math.isfinite(mass) else mass
 
@@ -70,7 +71,7 @@ def positive_mass(name: str, mass: Array, xp: Any) -> None:
 
 
 def unit_mass(name: str, mass: Array, xp: Any) -> None:
-    """Raise ValueError if integers do not sum to 1: they are counts then."""
+    """Raise ValueError if integers do not sum to 1, in which case they must be counts."""
     if not holds(mass == 1, xp):
         given = number(first(mass, mass != 1, xp))
         raise ValueError(
@@ -80,7 +81,7 @@ def unit_mass(name: str, mass: Array, xp: Any) -> None:
 
 
 def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
-    """Raise ValueError if masses differ by more than `tolerance`, relative."""
+    """Raise ValueError if masses differ by more than the relative `tolerance`."""
     apart = xp.abs(p_mass - q_mass) > tolerance * xp.where(p_mass > q_mass, p_mass, q_mass)
     if not holds(~apart, xp):
         both = xp.zeros_like(p_mass + q_mass)
@@ -92,8 +93,8 @@ def equal_mass(p_mass: Array, q_mass: Array, tolerance: float, xp: Any) -> None:
 
 
 def equal_rows(p_mass: Array, q_mass: Array, tolerance: float) -> None:
-    """Raise ValueError unless all rows of two matrices have one mass, as far as `tolerance`."""
-    # It is enough that the least and the largest agree.
+    """Raise ValueError unless rows of P and Q have equal mass, to the relative `tolerance`."""
+    # Every row of P is compared with every row of Q, for which the extremes suffice.
     for i, j in ((p_mass.argmin(), q_mass.argmax()), (p_mass.argmax(), q_mass.argmin())):
         low, high = sorted((float(p_mass[i]), float(q_mass[j])))
         if high - low > tolerance * high:

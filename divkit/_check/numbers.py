@@ -1,4 +1,4 @@
-"""Arrays of real numbers: what they must be, and what is said of the first that is not."""
+"""Checks of arrays of real numbers, with messages that name the first invalid entry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from divkit._check.libraries import Array, holds, into_numpy, library, namespace
 
 
 def real(name: str, x: Array, xp: Any, like: Array = None) -> Array:
-    """Return `x` as an array of the widest float type, a sequence on the device of `like`.
+    """Return `x` as an array of dtype `widest`; a sequence is put on the device of `like`.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def real(name: str, x: Array, xp: Any, like: Array = None) -> Array:
 
 
 def real_number(name: str, x: Any) -> float:
-    """Return a real number as a float, an infinity where it is too large for one.
+    """Return a real number as a float, ±inf if it is out of range.
 
     Raises TypeError if `x` is anything else.
     """
@@ -52,7 +52,7 @@ def real_number(name: str, x: Any) -> float:
 
 
 def as_float(x: Any) -> float:
-    """Return a real number as a float, an infinity where it is too large for one."""
+    """Return a real number as a float, ±inf if it is out of range."""
     try:
         return float(x)
     except OverflowError:
@@ -60,7 +60,7 @@ def as_float(x: Any) -> float:
 
 
 def numpy_array(name: str, x: Array, *, keep_single: bool = False) -> Array:
-    """Return `x` in float64, or with `keep_single` in float32 if it came so; not a copy then.
+    """Return `x` in float64, or with `keep_single` uncopied in float32 if it has that dtype.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def finite(name: str, x: Array, xp: Any) -> None:
 def nonnegative(name: str, x: Array, xp: Any, start: Sequence[int] = ()) -> None:
     """Raise ValueError if `x` has an entry that is negative, nan or infinite, naming the first.
 
-    `start` is where `x` begins, if it is a block of the array that the caller gave.
+    `start` is the index of the first entry of `x` if `x` is a block of the user's array.
     """
     require(name, x, xp.isfinite(x) & (x >= 0), "finite and at least 0", xp, start)
 
@@ -114,7 +114,7 @@ def atoms_last(name: str, x: Array, axis: int, xp: Any) -> Array:
 
 
 def broadcastable(first: tuple[str, Array], second: tuple[str, Array]) -> None:
-    """Raise ValueError unless last axes are equally long and the others broadcast."""
+    """Raise ValueError unless the last axes have equal length and the others broadcast."""
     shapes = tuple(first[1].shape), tuple(second[1].shape)
     if shapes[0][-1] != shapes[1][-1]:
         raise ValueError(
@@ -143,7 +143,7 @@ def axis_index(name: str, axis: int, ndim: int) -> int:
 
 def one_of(name: str, value: object, choices: Sequence[str]) -> None:
     """Raise ValueError if `value` is none of `choices`, listing them."""
-    if not (isinstance(value, str) and value in choices):  # comparing an array makes an array
+    if not (isinstance(value, str) and value in choices):  # `in` alone would fail for arrays
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {listed}, got {value!r}")
 
@@ -160,12 +160,12 @@ def require(
 
 
 def number(x: Array) -> float:
-    # float() of a torch tensor warns where gradients are asked for.
+    # float() of a torch tensor that requires a gradient warns.
     return float(x.item() if hasattr(x, "item") else x)
 
 
 def distinct(x: float, y: float) -> tuple[str, str]:
-    """Return two numbers that are compared in as few digits as tell them apart."""
+    """Format two numbers with as few digits as are needed to tell them apart."""
     x, y = float(x), float(y)
     for digits in (6, 9, 12):
         shown = f"{x:.{digits}g}", f"{y:.{digits}g}"

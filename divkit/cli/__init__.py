@@ -1,4 +1,4 @@
-"""The command `divkit`: starts it, and says what to install where an extra is missing."""
+"""Entry point of the command `divkit`, with advice on what to install if an extra is missing."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _EXTRAS = {
 
 
 def main() -> None:
-    """Run the command line; where the package of an extra is missing, name the extra and exit 2."""
+    """Run the command line; if an extra's package is missing, name the extra and exit with 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Where ∞ has no code it is written as \u221e: a table is not to end in a traceback.
+            # If the encoding lacks ∞, print \u221e rather than fail with a UnicodeEncodeError.
             stream.reconfigure(errors="backslashreplace")
     try:
-        # Here, not above: without the extra even the import fails.
+        # Imported here because without the extra `cli` the import itself fails.
         from divkit.cli._commands import run
 
         sys.exit(run())

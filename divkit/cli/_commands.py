@@ -1,4 +1,4 @@
-"""The commands of `divkit`: what they take, what they print, and how they fail."""
+"""The commands of `divkit`: arguments, output and error handling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-# What a user can mend: a file, an option, a problem that is too large.
+# Errors that a user can fix: a wrong file, a wrong option, a problem that is too large.
 _MENDABLE = ValueError, TypeError, OSError, ArithmeticError, MemoryError
 out = Console()
 err = Console(stderr=True)
@@ -38,15 +38,15 @@ def run() -> int:
     except typer.Abort:
         return 130  # as a shell reports an interrupt
     except OSError as error:
-        # What a command reads and writes is answered for there: this is the output itself.
+        # Commands handle errors of the files they use, so this one is from writing the output.
         err.print(Text(f"divkit: the output cannot be written: {error.strerror}"), soft_wrap=True)
         return 2
     except Exception as error:
-        # The base class of usage errors is not public in every release of typer that is supported.
+        # Duck-typed, as not all supported releases of typer expose the base class of usage errors.
         if not hasattr(error, "format_message"):
             raise
         message = " ".join(str(error.format_message()).split()).rstrip(".")
-        if message:  # there is none if nothing was asked for: then the help was printed
+        if message:  # empty if there were no arguments: then the help was printed
             err.print(Text(f"divkit: {message}; see `divkit --help`"), soft_wrap=True)
         return 2
 
@@ -102,7 +102,7 @@ def compare_files(
     else:
         out.print(_tables.comparison(found))
     if report is not None:
-        # Here, not above: without pictures neither jinja2 nor matplotlib is needed.
+        # Imported here because only the report needs jinja2 and matplotlib.
         from divkit.cli._report import Section, pictures, write
 
         title = f"{a} against {b}"
@@ -130,7 +130,7 @@ def verify(
         subjects = _subjects(names or [])
     results: dict[str, list[tuple[str, str | None]]] = {}
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
-    shown = err.is_terminal  # a bar in a pipe or a file is in the way
+    shown = err.is_terminal  # no progress bar in a pipe or a file
     with Progress(*columns, console=err, transient=True, disable=not shown) as progress:
         task = progress.add_task("", total=sum(map(len, subjects.values())))
         for subject, identities in subjects.items():
@@ -154,7 +154,7 @@ def demo(
     ] = Path("divkit-report"),
 ) -> None:
     """Compare handwritten digits: print both tables, write a report and its pictures."""
-    from divkit.cli import _demo  # scikit-learn is an extra of its own
+    from divkit.cli import _demo  # needs scikit-learn, a separate extra
 
     with _one_line({}):
         report = _demo.run(directory, show=lambda found: out.print(_tables.comparison(found), ""))
@@ -179,7 +179,7 @@ def train_gan(
     ),
 ) -> None:
     """Train a small GAN by any objective: modes covered, exact EMD to held-out data, pictures."""
-    from divkit.cli import _gan_demo  # torch is an extra of its own
+    from divkit.cli import _gan_demo  # needs torch, a separate extra
 
     options = {name: f"--{name}" for name in ("objective", "conditional", "seed")}
     with _one_line({"data": "DATA", **options}):
@@ -199,7 +199,7 @@ def train_gan(
 
 @contextmanager
 def _one_line(renamed: dict[str, str]) -> Iterator[None]:
-    """Turn what a user can mend into one line and exit 2, in the words of the command line."""
+    """Report errors that a user can fix in one line, with command-line names, and exit with 2."""
     try:
         yield
     except _MENDABLE as error:
@@ -230,7 +230,7 @@ def _compared(
 
 
 def _record(found: Comparison) -> dict[str, Any]:
-    """Return the comparison as strict JSON can hold it."""
+    """Return the comparison as a dict that strict JSON can represent."""
     t = found.transport
     return {
         "a": found.names[0],
@@ -266,8 +266,8 @@ def _plain(x: float) -> float | str:
 
 
 def _subjects(names: list[str]) -> dict[str, list[tuple[str, Callable[[int], None]]]]:
-    """Return the identities of everything that is checked, or of what `names` choose."""
-    from divkit import testing  # hypothesis is an extra of its own
+    """Return the identities of all subjects that are checked, or of those selected by `names`."""
+    from divkit import testing  # needs hypothesis, a separate extra
 
     members = [
         *fdiv.CATALOGUE.values(),
@@ -287,7 +287,7 @@ def _subjects(names: list[str]) -> dict[str, list[tuple[str, Callable[[int], Non
 
 
 def _chosen(subject: str, name: str) -> bool:
-    """Return whether `name` stands for `subject`; a family's name stands for all its members."""
+    """Return whether `name` selects `subject`; a family's name selects all its members."""
     return name in (subject, subject.partition("(")[0], subject.partition(".")[0])
 
 

@@ -1,4 +1,4 @@
-"""Two histograms or two samples side by side: every divergence, the EMD, and each one's dual."""
+"""Comparison of two histograms or samples: every divergence and the EMD, each with its dual."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from divkit.emd import Transport
 from divkit.fdiv import CATALOGUE, Divergence
 
 _LARGEST = 25_000_000  # entries of an array, 200 MB
-_FURTHEST = 1e300  # the cost between two points, which leaves room for sums
+_FURTHEST = 1e300  # largest cost between two points, so that sums do not overflow
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Line:
-    """A divergence of two distributions, and its dual: the bound at the witness."""
+    """A divergence of two distributions, and its dual value: the bound at the optimal critic."""
 
     divergence: Divergence
     value: float
@@ -52,30 +52,30 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` finds.
+    """Result of `compare` and `compare_samples`.
 
     Parameters
     ----------
     names : (str, str)
-        What P and Q are called.
+        Names of P and Q.
     lines : tuple of Line
-        The divergences in the catalogue's order; none where there are no histograms.
+        The divergences in the catalogue's order; empty if there are no histograms.
     transport : Transport
         The earth mover's distance with plan and potentials, between measures of mass 1.
     points : (array of shape (n, d), array of shape (m, d))
-        Where the atoms of the two measures are that the transport is between.
+        Positions of the atoms of the two measures in the transport problem.
     shape : tuple of int or None
-        The shape of the grid that these points are the cells of; None for samples.
+        The shape of the grid whose cells these points are; None for samples.
     metric : str
         Ground cost between two points.
     largest_cost : float
-        Ground cost of the two points furthest apart, which the distance cannot pass.
+        Largest ground cost between two points, an upper bound of the distance.
     histograms : (array, array) or None
-        What the divergences are between, scaled to mass 1.
+        The histograms that the divergences compare, scaled to mass 1.
     edges : tuple of array or None
-        The edges of the bins along each coordinate, where samples were binned.
+        The bin edges along each coordinate, if samples were binned.
     notes : tuple of str
-        What was done, in sentences.
+        Sentences that describe how the comparison was made.
     """
 
     names: tuple[str, str]
@@ -98,23 +98,23 @@ def compare(
     normalize: bool = False,
     names: tuple[str, str] = ("P", "Q"),
 ) -> Comparison:
-    """Compare two histograms over the same vector or grid of cells, one length unit apart.
+    """Compare two histograms over the same vector or grid of cells with unit spacing.
 
     Parameters
     ----------
     p, q : array, shape (n,) or (height, width)
         Masses of the cells.
     metric : {"euclidean", "sqeuclidean", "cityblock", "chebyshev"}
-        Ground cost between cells i and j; all but the second are |i − j| along a vector.
+        Ground cost between cells i and j. For vectors, all but "sqeuclidean" are |i − j|.
     normalize : bool
-        Divide p and q each by its own mass: for counts.
+        Divide p and q each by its own mass; required for counts.
     names : (str, str)
-        What to call them.
+        Names of p and q.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not two such histograms of equal mass.
+        If p and q are not histograms of the same shape and equal mass.
 
     Examples
     --------
@@ -167,26 +167,26 @@ def compare_samples(
 ) -> Comparison:
     """Compare two samples: the EMD between the points, the divergences between histograms.
 
-    Divergences of two samples as they stand would be those of disjoint sets of points, whatever
-    the distributions behind them. So both are counted in the same bins, up to three dimensions;
-    above, nearly every bin would be empty and the divergences are left out.
+    The empirical distributions of two samples usually have disjoint supports, so that their
+    divergences say nothing about the underlying distributions. In up to three dimensions both
+    samples are therefore binned on a common grid; in more, nearly every bin would be empty and the
+    divergences are left out.
 
     Parameters
     ----------
     x, y : array, shape (n,) or (n, d) and (m,) or (m, d)
-        Points; all of a sample weigh the same.
+        Points; those of a sample have equal weights.
     metric : {"euclidean", "sqeuclidean", "cityblock", "chebyshev"}
         Ground cost between points.
     bins : int, optional
-        Bins along each coordinate, by default as many as Sturges' rule gives for both samples
-        together.
+        Bins along each coordinate, by default by Sturges' rule for the pooled samples.
     names : (str, str)
-        What to call them.
+        Names of x and y.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not two such samples.
+        If x and y are not samples of points of the same dimension.
 
     Examples
     --------
@@ -237,7 +237,7 @@ def compare_samples(
 
 
 def _histogram(name: str, x: _check.Array) -> _check.Array:
-    """Return `x` as a vector or a matrix, of integers still if it came so: those are counts."""
+    """Return `x` as a vector or a matrix; integers are kept, as they denote counts."""
     _check.complete(name, x)
     x = np.asarray(x)
     if x.ndim not in (1, 2):

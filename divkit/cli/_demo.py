@@ -1,4 +1,4 @@
-"""The library on real input: handwritten digits as histograms on a grid of 8 × 8 cells."""
+"""Demonstration on real data: handwritten digits as histograms on a grid of 8 × 8 cells."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def run(directory: Path, show: Callable[[Comparison], None]) -> Path:
     Parameters
     ----------
     directory : Path
-        Made if there is none.
+        Created if it does not exist.
     show : callable
-        What to do with each comparison as soon as it is there.
+        Called with each comparison as soon as it is available.
     """
     directory.mkdir(parents=True, exist_ok=True)
     digits = load_digits()

@@ -1,4 +1,4 @@
-"""Arrays from files: .npy, .npz, .csv and .txt, with one clear line about what cannot be read."""
+"""Reading arrays from .npy, .npz, .csv and .txt files, with one-line error messages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 SUFFIXES = (".npy", ".npz", ".csv", ".txt")
 
-_LARGEST = 25_000_000  # entries of an array, 200 MB, which is known from its header
+_LARGEST = 25_000_000  # entries of an array (200 MB), checked in its header before reading
 _LONGEST = 1 << 29  # bytes of text
-_SHOWN = 40  # characters of a cell that is no number
+_SHOWN = 40  # characters of an invalid cell to show in a message
 
 
 def read(given: str) -> NDArray[Any]:
@@ -33,8 +33,8 @@ def read(given: str) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If there is no such file, it does not hold one array of numbers, or that is larger than
-        25,000,000 entries, or 512 MiB of text.
+        If there is no such file, it does not hold a single array of numbers, or it exceeds
+        25,000,000 entries or, as text, 512 MiB.
     """
     file, name = _split(given)
     suffix = Path(file).suffix.lower()
@@ -56,16 +56,16 @@ def read(given: str) -> NDArray[Any]:
     except _RefusalError as refusal:
         raise ValueError(str(refusal)) from None
     except OSError as error:
-        if error.filename is not None:  # of the file itself, not of what is in it
+        if error.filename is not None:  # opening failed: not an error in the content
             raise
         raise ValueError(_damaged(file)) from error
     except Exception as error:
-        # What is broken makes the readers of NumPy and of archives raise anything.
+        # On corrupt data the readers of NumPy and zipfile can raise any exception.
         raise ValueError(_damaged(file)) from error
 
 
 class _RefusalError(Exception):
-    """What a file is refused for, in words."""
+    """A file is rejected; the message is the reason given to the user."""
 
 
 def _damaged(file: str) -> str:
@@ -101,16 +101,16 @@ def _from_archive(stream: IO[bytes], file: str, name: str | None) -> NDArray[Any
 
 
 def _from_stream(stream: IO[bytes], file: str, size: int) -> NDArray[Any]:
-    """Return the array, once its header says that it can be one."""
+    """Return the array, after validating dtype, size and length from its header."""
     version = np.lib.format.read_magic(stream)
     header = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }.get(version)
-    if header is None:  # version 3 is for names of fields
+    if header is None:  # version 3.0 is only used for structured dtypes
         raise _RefusalError(_not_numbers(file, "fields with names"))
     shape, _, dtype = header(stream)
-    # Pickled objects are refused: reading them would run whatever code they hold.
+    # Object arrays are rejected: unpickling them can execute arbitrary code.
     if dtype.hasobject or dtype.names is not None:
         raise _RefusalError(_not_numbers(file, f"dtype {dtype}"))
     entries = math.prod(shape)
@@ -168,13 +168,13 @@ def _read_text(file: str, delimiter: str | None) -> NDArray[Any]:
 
 
 def _beginning(cell: str) -> str:
-    """Return the first words of a long cell, or of a long word the first characters."""
+    """Return the first words of a long cell, or the first characters of a long word."""
     start = cell[:_SHOWN]
     return f"{start.rpartition(' ')[0] or start}…"
 
 
 def _has_header(first: list[list[str]]) -> bool:
-    """Return whether the first of two lines names columns: something, and no number, for each."""
+    """Return whether the first of two lines is a header: as many cells as the second, no number."""
     return (
         len(first) == 2
         and len(first[0]) == len(first[1])
@@ -184,7 +184,7 @@ def _has_header(first: list[list[str]]) -> bool:
 
 
 def _wrong(lines: dict[int, str], delimiter: str | None, error: ValueError) -> str:
-    """Return what is wrong with the first line that is not like the others, and where."""
+    """Describe and locate the first cell that is no number, or the first line of other length."""
     before: tuple[int, int] | None = None
     for number, line in lines.items():
         cells = _cells(line, delimiter)
@@ -228,4 +228,4 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # which Python takes, and NumPy does not
+    return "_" not in cell  # Python accepts underscores in numbers, NumPy does not

@@ -1,4 +1,4 @@
-"""Small GANs on small data, by name: trained, measured and drawn."""
+"""Train small GANs on small data sets, evaluate them, and plot samples and losses."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from divkit.plot._draw import INK, P_COLOR, PALE, Q_COLOR
 if TYPE_CHECKING:
     from divkit.plot._draw import Canvas
 
-# Rows of images in the picture.
+# Rows of images in the figure of samples.
 _ROWS = 8
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a generator has learned.
+    """Evaluation of a trained generator.
 
     Attributes
     ----------
     system : str
         The objective, and whether it was conditional.
     modes, of : int
-        How many modes are covered, and of how many.
+        Number of modes covered, and number of modes.
     distance, floor : float
-        Exact EMD of samples to held-out data, and of as many real samples to them.
+        Exact EMD to held-out data of the generated samples, and of equally many real samples.
     as_asked : float or None
-        The share of samples that are what they were asked to be, with conditions.
+        With conditions, the fraction of samples recognized as the requested condition.
     seconds : float
-        Of training.
+        Training time.
     pictures : tuple of Path
     """
 
@@ -63,7 +63,7 @@ def run(
     seed: int = 0,
     progress: bool = True,
 ) -> Outcome:
-    """Train a generator, and draw its samples and losses into `directory`.
+    """Train a generator, and save plots of its samples and losses in `directory`.
 
     Parameters
     ----------
@@ -71,20 +71,20 @@ def run(
     objective : str
         A name in `divkit.gan.examples.systems.SYSTEMS`.
     directory : Path
-        Made if there is none.
+        Created if it does not exist.
     conditional : bool
-        Whether to ask for a Gaussian, or a digit, each time.
+        Whether the generator is conditioned on the mode or digit to generate.
     steps : int, optional
-        Of the generator, in place of the usual number.
+        Number of generator steps, in place of the default.
     seed : int
-        Of everything random.
+        Seed of all random numbers.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Raises
     ------
     ValueError
-        If there are no such data, no such objective, or no such seed.
+        If the name of the data or of the objective is unknown, or the seed is invalid.
     """
     _check.one_of("data", data, tuple(PROBLEMS))
     _check.one_of("objective", objective, tuple(SYSTEMS))
@@ -114,7 +114,7 @@ def run(
 
 
 def _samples(problem: Problem, real: Any, generated: Any) -> Canvas:
-    """Draw generated samples beside held-out ones: points of the plane, or square images."""
+    """Plot held-out and generated samples side by side: points in the plane, or images."""
     figure = _draw.figure(None, 8, 4.2)
     both = _draw.axes(figure, widths=(1, 1))
     shown = (real, "held-out data", P_COLOR), (generated, "generated", Q_COLOR)
@@ -131,7 +131,7 @@ def _samples(problem: Problem, real: Any, generated: Any) -> Canvas:
 
 
 def _tiles(x: Any, side: int, columns: int) -> Any:
-    """Return the first images side by side as one, each condition that was asked for a column."""
+    """Return the first images tiled into one, with a column per requested condition."""
     tiles = x[: _ROWS * columns].reshape(_ROWS, columns, side, side)
     framed = np.pad(tiles, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=tiles.min())
     return np.concatenate(np.concatenate(framed, axis=1), axis=1)

@@ -1,4 +1,4 @@
-"""A comparison as one HTML page, its pictures inside."""
+"""Comparisons as a self-contained HTML page with embedded pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture under the name that its file has."""
+    """A PNG picture with its caption and file name (without suffix)."""
 
     name: str
     caption: str
@@ -28,13 +28,13 @@ class Picture:
 
     @property
     def data_uri(self) -> str:
-        """The picture as an address that holds all of it."""
+        """The picture as a data URI."""
         return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report: a heading, a text, a comparison and pictures; the latter may lack."""
+    """A section of a report: heading, text, optional comparison, and pictures."""
 
     title: str
     text: str
@@ -43,16 +43,16 @@ class Section:
 
 
 def picture(name: str, caption: str, figure: Canvas) -> Picture:
-    """Return a figure, drawn."""
+    """Render a figure as PNG."""
     stream = io.BytesIO()
     figure.figure.savefig(stream, format="png", dpi=150)
     return Picture(name, caption, stream.getvalue())
 
 
 def pictures(found: Comparison) -> list[Picture]:
-    """Return what can be drawn of a comparison; plans and potentials only up to the plane."""
+    """Return the pictures of a comparison; plans and potentials in at most two dimensions."""
     drawn = []
-    # Long names, as paths are, would run into one another; the page itself says what P and Q are.
+    # Long names such as paths would overlap; the page's title says what P and Q are.
     names = found.names if max(map(len, found.names)) <= 24 else ("P", "Q")
     if found.histograms is not None and found.histograms[0].ndim <= 2:
         drawn.append(
@@ -92,7 +92,7 @@ def pictures(found: Comparison) -> list[Picture]:
 
 
 def render(title: str, sections: list[Section]) -> str:
-    """Return the page; it loads nothing from anywhere."""
+    """Return the HTML page, which has no external resources."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("divkit.cli", package_path=""),
         autoescape=True,

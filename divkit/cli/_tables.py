@@ -1,4 +1,4 @@
-"""What the command line prints: a comparison, the catalogue, a verification, as rich tables."""
+"""Output of the command line as rich tables: comparison, catalogue, verification, training."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def number(x: float) -> str:
-    """Return `x` to seven digits, infinities as a sign."""
+    """Format `x` with seven significant digits, infinities as ∞."""
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
     return f"{x:.7g}".replace("-", "−")
 
 
 def small(x: float) -> str:
-    """Return a gap or residual to two digits."""
+    """Format a gap or residual with two significant digits."""
     return number(x) if x == 0 or math.isinf(x) else f"{x:.1e}".replace("-", "−")
 
 
@@ -45,7 +45,7 @@ def rows(found: Comparison) -> list[tuple[str, str, str, str, str]]:
 
 
 def notes(found: Comparison) -> list[str]:
-    """Return what was done, and how well the distance is certified, in sentences."""
+    """Return notes on how the comparison was made, and on the accuracy of the distance."""
     t = found.transport
     steps = "" if t.iterations is None else f" in {t.iterations} iterations"
     lines = [
@@ -100,7 +100,7 @@ def catalogue(divergences: Iterable[Divergence]) -> Table:
 
 
 def verification(results: dict[str, list[tuple[str, str | None]]]) -> Table:
-    """Return the table of `divkit verify`: identities that hold and that fail, per subject."""
+    """Return the table of `divkit verify`: how many identities hold and fail per subject."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("checked")
     table.add_column("hold", justify="right")

@@ -1,9 +1,9 @@
-"""Assignment: as many sources as sinks, all of one weight.
+"""Assignment problems: equally many sources and sinks, all of the same weight.
 
-The vertices of the polytope of plans are the permutations then (Birkhoff 1946, von Neumann 1953;
+The vertices of the polytope of plans are then the permutations (Birkhoff 1946, von Neumann 1953;
 Peyré and Cuturi 2019, "Computational Optimal Transport", proposition 2.1). A simplex method ends
-at a vertex, and every flow on its way is a sum of weights and their opposites, 0 or the weight
-itself: no rounding, provided that both sides have the same weight to the last digit.
+at a vertex, and every flow on its way is a sum of weights with signs, either 0 or the weight
+itself: there is no rounding if the weights of both sides are equal to the last bit.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ import numpy as np
 
 from divkit.emd._solver_types import Indices, Vector
 
-# How far weights may be apart that are meant to be equal, of each: sqrt(eps).
+# The largest relative difference of weights that count as equal: sqrt(eps).
 _APART = 2.0**-26
-# The largest error in the marginals of a plan, of each weight.
+# The largest accepted error in the marginals of a plan, relative to each weight.
 _LARGEST_ERROR = 1e-3
 
 
 def same_weight(a: Vector, b: Vector) -> Vector:
-    """Return `a` in place of `b` if both are uniform, of the same length and mass: else `b`.
+    """Return `a` in place of `b` if both are uniform and of the same length, else `b`.
 
-    Two ways to come to a mass of n equal weights may differ by a rounding.
+    Their masses are equal already, but the weights may still differ by rounding.
     """
     uniform = a.size == b.size and (a == a[0]).all() and (b == b[0]).all()
     return a if uniform else b
 
 
 def permutation(plan: Any, primal_residual: float) -> Indices:
-    """Return the permutation that a plan is; see `divkit.emd._transport.Transport`.
+    """Return the permutation that a plan represents; see `divkit.emd._transport.Transport`.
 
     Parameters
     ----------
     plan : csr_array, shape (n, m)
-        Any.
+        Any plan.
     primal_residual : float
-        The error in its marginals, of the mass. They tell the weights up to that.
+        The error in its marginals, divided by the mass. They give the weights up to that error.
 
     Raises
     ------

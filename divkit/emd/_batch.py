@@ -1,4 +1,4 @@
-"""Many small transport problems at once, in threads that leave Python's lock alone."""
+"""Many small transport problems at once, in threads that release the GIL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from divkit.emd._solve import solve
 from divkit.emd._solver_types import Indices, Matrix, Vector
 from divkit.emd._transport import Transport
 
-# Pairs that are worth a thread: a millisecond of work.
+# Pairs that justify a thread: a millisecond of work.
 _PER_THREAD = 1 << 15
 
 
@@ -30,21 +30,21 @@ class Batch:
     Attributes
     ----------
     values, dual_values, gaps : ndarray, shape (k,)
-        The cost of each plan, its bound from below, and what is between the two.
+        The cost of each plan, the lower bound on the optimum, and the gap between the two.
     primal_residuals, dual_residuals : ndarray, shape (k,)
-        What is wrong with plans and potentials, relative; see `Transport`.
+        The relative constraint violations of plans and potentials; see `Transport`.
     iterations : ndarray of int, shape (k,)
-        The pivots that each took.
+        The number of pivots of each problem.
     f, g : ndarray, shapes (k, n) and (k, m)
         The potentials.
     plans : ndarray, shape (k, n, m)
-        The plans, with at most n + m − 1 entries each; made when they are first asked for.
+        The plans, with at most n + m − 1 nonzero entries each; built on first access.
     shape : tuple of int
         (k, n, m).
     """
 
     shape: tuple[int, int, int]
-    # A row of numbers and of entries for each, as `divkit.emd._small.small_problem` leaves them.
+    # One row per problem, in the layout of `divkit.emd._small.small_problem`.
     _found: Found
 
     @property
@@ -54,7 +54,7 @@ class Batch:
 
     @property
     def dual_values(self) -> Vector:
-        """What the potentials earn."""
+        """The dual values of the potentials."""
         return self._number(small_problem.DUAL_VALUE)
 
     @property
@@ -64,12 +64,12 @@ class Batch:
 
     @property
     def primal_residuals(self) -> Vector:
-        """The largest errors in a weight, of the mass."""
+        """The largest errors in a weight, divided by the mass."""
         return self._number(small_problem.PRIMAL_RESIDUAL)
 
     @property
     def dual_residuals(self) -> Vector:
-        """The largest violations of a cost, of the largest cost."""
+        """The largest f_i + g_j − M_ij above 0, divided by the largest finite |M_ij|."""
         return self._number(small_problem.DUAL_RESIDUAL)
 
     @property
@@ -132,15 +132,15 @@ def solve_batch(a: Any, b: Any, M: Any, *, max_iter: int | None = None) -> Batch
 
         W_k = \min_{\pi \ge 0} \{ \langle M_k, \pi \rangle : \pi 1 = a_k, \pi^T 1 = b_k \}
 
-    The answers are those of `solve`, without its overhead of some microseconds each, and on as
-    many threads as pay.
+    The answers are those of `solve`, without its overhead of some microseconds per call, and on as
+    many threads as the amount of work justifies.
 
     Parameters
     ----------
     a, b : array_like, shapes (k, n) or (n,), and (k, m) or (m,), or None
-        Weights of each problem, or of all. None is uniform, with the mass of the other.
+        Weights per problem, or shared by all. None is uniform, with the mass of the other side.
     M : array_like, shape (k, n, m) or (n, m)
-        Costs of each problem, or of all; +inf forbids a pair.
+        Costs per problem, or shared by all; +inf forbids a pair.
     max_iter : int, optional
         The largest number of pivots of one problem.
 
@@ -155,10 +155,10 @@ def solve_batch(a: Any, b: Any, M: Any, *, max_iter: int | None = None) -> Batch
     TypeError
         If an input is complex, boolean, not numeric or from a library other than NumPy.
     ValueError
-        If shapes do not fit, or if one of the problems is none, for the reasons of `solve`; the
-        message begins with its index.
+        If shapes do not fit, or if a problem is invalid for one of the reasons listed in `solve`;
+        the message begins with the index of the problem.
     ConvergenceError
-        If the iterations run out for a problem.
+        If the iterations run out for a problem, or an answer is not optimal to rounding.
 
     References
     ----------
@@ -205,7 +205,7 @@ def solve_batch(a: Any, b: Any, M: Any, *, max_iter: int | None = None) -> Batch
 
 
 def _costs(M: Any) -> NDArray[np.float64]:
-    """Return the costs, shape (k, n, m), with k = 1 where they are those of all problems."""
+    """Return the costs, shape (k, n, m), with k = 1 if all problems share them."""
     M = _check.numpy_array("M", M)
     if M.ndim not in (2, 3) or 0 in M.shape:
         raise ValueError(
@@ -217,7 +217,7 @@ def _costs(M: Any) -> NDArray[np.float64]:
 
 
 def _weights(name: str, x: Any, length: int, axis: str) -> Matrix:
-    """Return weights, shape (k, length), with k = 1 where they are those of all problems."""
+    """Return weights, shape (k, length), with k = 1 if all problems share them."""
     x = _check.numpy_array(name, x)
     if x.ndim not in (1, 2) or x.shape[-1] != length or x.size == 0:
         raise ValueError(
@@ -241,9 +241,9 @@ def _problems(M: NDArray[np.float64], a: Matrix | None, b: Matrix | None) -> int
 def _balanced(
     a: Matrix | None, b: Matrix | None, shape: tuple[int, int], rounding: float
 ) -> tuple[Matrix, Matrix]:
-    """Return weights; None is uniform, and masses apart by single precision are made equal."""
+    """Return weights, uniform for None; masses that differ by float32 rounding are made equal."""
     n, m = shape
-    # What is no weight is found out later, by its problem.
+    # Invalid weights are reported later, with the index of their problem.
     with np.errstate(all="ignore"):
         if a is None:
             mass = np.ones((1, 1)) if b is None else b.sum(axis=1, keepdims=True)
@@ -258,7 +258,7 @@ def _balanced(
 
 
 def _note(t: Transport, found: Found) -> None:
-    """Write down the answer to one problem."""
+    """Store the answer to one problem in `found`."""
     plan = t.plan.tocoo()
     size = plan.nnz
     certificate = t.value, t.dual_value, t.gap, t.primal_residual, t.dual_residual

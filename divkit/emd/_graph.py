@@ -1,4 +1,4 @@
-"""Transport for the lengths of shortest paths in a graph, as a flow along its arcs."""
+"""Transport whose costs are shortest-path distances in a graph, as a flow along its arcs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from divkit.emd._solver_types import Indices, NoPlanError, Vector
 from divkit.emd._transport import Transport
 
 _LARGEST = 2.0**1000
-# Mass that a component may have too much of, of the whole: the rounding of sums.
+# Excess mass of a component, relative to the total mass, that the rounding of sums may cause.
 _ROUNDING = 1e-12
 
 
@@ -38,11 +38,11 @@ def solve_graph(a: Any, b: Any, graph: Any, *, max_iter: int | None = None) -> T
     ----------
     a, b : array_like, shape (n,)
         Weights of the nodes, at least 0 and of equal mass in each component of the graph. None
-        is uniform, with the mass of the other, or 1.
+        is uniform, with the mass of the other side, or mass 1 if both are None.
     graph : sparse array or matrix of SciPy, shape (n, n)
-        ``graph[v, w]`` is the length of the arc from v to w, at least 0. What is not stored is no
-        arc, and neither is a stored +inf; a stored 0 is an arc of length 0. An edge in both
-        directions is stored twice.
+        ``graph[v, w]`` is the length of the arc from v to w, at least 0. An entry that is absent
+        or +inf is no arc; a stored 0 is an arc of length 0. An undirected edge is stored twice,
+        once per direction.
     max_iter : int, optional
         The largest number of pivots of one run of the simplex method. Running out of them is an
         error.
@@ -50,16 +50,16 @@ def solve_graph(a: Any, b: Any, graph: Any, *, max_iter: int | None = None) -> T
     Returns
     -------
     Transport
-        ``method`` is ``"tree"`` if the graph has no cycle but back and forth, where the answer
-        is a sum in closed form, or else ``"graph"``. The potentials are the witness of
-        Kantorovich and Rubinstein: g = −f, f_v − f_w ≤ d(v, w), and Σ (a − b) f is the largest.
-        The plan is made when it is first asked for, and what both sides have in common stays
-        where it is.
+        ``method`` is ``"tree"`` if the graph, regarded as undirected, has no cycle, where the
+        answer is a sum in closed form, or else ``"graph"``. The potentials are those of
+        Kantorovich-Rubinstein duality: g = −f, where f maximizes Σ (a − b) f subject to
+        f_v − f_w ≤ d(v, w). The plan is built on first access; mass that both sides share stays
+        in place.
 
     Raises
     ------
     TypeError
-        If the graph is not sparse, or an input not of real numbers.
+        If the graph is not sparse, or an input is not an array of real numbers.
     ValueError
         If a shape does not fit, a weight or length is negative or nan, an arc is stored twice,
         the masses differ, or no flow takes a to b; the message names the component, or the nodes
@@ -69,9 +69,10 @@ def solve_graph(a: Any, b: Any, graph: Any, *, max_iter: int | None = None) -> T
 
     Notes
     -----
-    The certificate is for all pairs, although it looks at arcs only. `dual_residual` is a bound
-    on what the rounding of f can add to any f_v − f_w, divided by the largest difference of
-    potentials within a component, which is at most the largest distance.
+    The certificate is valid for all pairs of nodes although only arcs are checked, because their
+    bounds add up along paths. `dual_residual` is a bound on what the rounding of f can add to any
+    f_v − f_w, divided by the largest difference of potentials within a component, which is at most
+    the largest distance.
 
     References
     ----------
@@ -104,7 +105,7 @@ def solve_graph(a: Any, b: Any, graph: Any, *, max_iter: int | None = None) -> T
 
 
 class _Arcs(NamedTuple):
-    """Arcs by rows, the heads of each row ascending."""
+    """Arcs in CSR form, the heads in each row ascending."""
 
     start: Indices
     heads: Indices
@@ -159,26 +160,26 @@ def _read(graph: Any) -> _Arcs:
             f"`graph` must hold each arc once, got graph[{tails[twice]}, {heads[twice]}] twice: "
             "keep the shorter one"
         )
-    kept = (lengths < np.inf) & (tails != heads)  # nothing is gained by a loop
+    kept = (lengths < np.inf) & (tails != heads)  # self-loops never shorten a path
     number = np.bincount(tails[kept], minlength=graph.shape[0])
     return _Arcs(np.append(0, np.cumsum(number)), heads[kept], lengths[kept])
 
 
 def _components(arcs: _Arcs) -> Indices:
-    """Return the number of each node's component, whatever the directions of the arcs."""
+    """Return the number of each node's weakly connected component."""
     with loading:
         from scipy.sparse import csr_array
         from scipy.sparse.csgraph import connected_components
 
     nodes = arcs.start.size - 1
-    # Of ones: arcs of length 0 are arcs.
+    # Ones in place of the lengths, so that arcs of length 0 count.
     graph = csr_array((np.ones(arcs.heads.size), arcs.heads, arcs.start), shape=(nodes, nodes))
     component: Indices = connected_components(graph, directed=False)[1].astype(np.intp)
     return component
 
 
 def _balanced(a: Vector, b: Vector, component: Indices, rounding: float) -> Vector:
-    """Return `b` with the mass of `a` in every component, where only rounding separates them."""
+    """Return `b` scaled to the mass of `a` in every component, if they differ by rounding only."""
     components = int(component.max()) + 1
     if components == 1:
         return b

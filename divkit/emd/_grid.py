@@ -26,7 +26,7 @@ _METRICS = "cityblock", "chebyshev"
 _LARGEST = 2.0**1000
 # Arcs are numbered in 32 bits.
 _ARCS = 2**31 - 1
-# Cells up to which a grid's arcs are kept: histograms that are compared often share it.
+# Cells up to which a grid's arcs are cached, because many histograms often share one grid.
 _KEPT = 1 << 14
 
 
@@ -44,15 +44,15 @@ def solve_grid(
         \pi 1 = a, \pi^T 1 = b \Bigr\}
 
     where d(i, j) is Σ_k w_k |i_k − j_k| (``"cityblock"``) or max_k w_k |i_k − j_k|
-    (``"chebyshev"``). Both are lengths of shortest paths between neighboring cells, so that the
-    plan is a flow between those: 2d arcs for each cell, or 3^d − 1 for the moves of a king,
-    instead of one for each pair of cells.
+    (``"chebyshev"``). Both are lengths of shortest paths along neighboring cells, so the problem is
+    a minimum-cost flow between neighbors, with 2d arcs per cell, or 3^d − 1 with diagonal steps
+    (``"chebyshev"``), instead of one per pair of cells.
 
     Parameters
     ----------
     a, b : array_like, shape (n_1, ..., n_d)
         Histograms of equal shape and mass, at least 0. None is uniform, with the mass of the
-        other.
+        other one.
     metric : {"cityblock", "chebyshev"}
         The distance between cells.
     spacing : float or sequence of d floats, optional
@@ -64,10 +64,9 @@ def solve_grid(
     Returns
     -------
     Transport
-        ``method`` is ``"grid"``. The potentials have the shape of the histograms, and g = −f: f
-        is a function with f_i − f_j ≤ d(i, j), for which Σ (a − b) f is the largest. The plan
-        is in the order of ``a.ravel()``; it is made when it is first asked for, and what both
-        histograms have in common stays where it is.
+        ``method`` is ``"grid"``. The potentials have the shape of the histograms, and g = −f,
+        where f maximizes Σ (a − b) f subject to f_i − f_j ≤ d(i, j). The plan is in the order of
+        ``a.ravel()`` and built on first access; mass that both histograms share stays in place.
 
     Raises
     ------
@@ -75,15 +74,16 @@ def solve_grid(
         If an input is not an array of real numbers.
     ValueError
         If shapes or masses differ, an entry is negative, nan or infinite, a spacing is not
-        positive, or the metric is no length of paths: ``"chebyshev"`` with an axis of three or
-        more cells that is spaced more closely than another.
+        positive, or the metric is not a shortest-path length: ``"chebyshev"`` with an axis of
+        three or more cells that is spaced more closely than another.
     ConvergenceError
         If the pivots run out, or the answer is not optimal to rounding.
 
     Notes
     -----
-    The certificate is for all pairs, although it looks at neighbors only. `dual_residual` is a
-    bound on what the rounding of f can add to any f_i − f_j.
+    The certificate is valid for all pairs although only neighbors are checked, because their
+    bounds add up along paths. `dual_residual` is a bound on what the rounding of f can add to any
+    f_i − f_j, divided by the largest distance.
 
     References
     ----------
@@ -184,10 +184,10 @@ def _moves(
 ) -> Iterator[tuple[tuple[int, ...], float]]:
     """Yield the steps from a cell to its neighbors, and their lengths.
 
-    Steps of a king that cost max w_k over the axes moved along make up max_k w_k |i_k − j_k|, if
-    those along the widest axes can take all the others along. A step along another axis that is
-    left over costs extra: there is one wherever that axis has three cells, for two steps along it
-    and one along a wider axis.
+    If a diagonal step costs the largest w_k of the axes it moves along, shortest paths have length
+    max_k w_k |i_k − j_k|, provided that steps along the widest axes can include all the others. A
+    step along a narrower axis that is left over costs extra. There is one as soon as that axis has
+    three cells, for two steps along it and one along a wider axis.
     """
     axes = [k for k, cells in enumerate(shape) if cells > 1]
     if metric == "chebyshev" and axes:
@@ -210,7 +210,7 @@ def _moves(
 def _arcs(
     shape: tuple[int, ...], moves: list[tuple[tuple[int, ...], float]]
 ) -> tuple[Indices, Indices, Vector]:
-    """Return the graph of the moves by rows, their heads ascending."""
+    """Return the graph of the moves in CSR form, the heads in each row ascending."""
     strides = np.cumprod([1, *shape[:0:-1]])[::-1]
     moves = sorted(moves, key=lambda move: int(np.dot(move[0], strides)))
     cells = math.prod(shape)

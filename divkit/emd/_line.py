@@ -1,4 +1,4 @@
-"""Transport between points on a line: sorted, and served in order."""
+"""Transport between points on a line: sort both sides, then match mass in that order."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from divkit.emd._solver_types import Matrix, Vector
 from divkit.emd._transport import Transport
 
 _LARGEST = 2.0**1000
-# Points of a function h at which its convexity is checked, and what is rounding there.
+# Differences at which the convexity of a function h is checked, and the violation that counts as
+# rounding, relative to the largest |h|.
 _SAMPLE = 257
 _CONVEX = 1e-12
-# Pairs up to which the potentials for a function h are checked on all of them.
+# Pairs up to which doubtful potentials are checked on every pair.
 _ALL_PAIRS = 1 << 20
 _EPS = float(np.finfo(np.float64).eps)
-# A gap that roundings may have made, of the largest cost.
+# A gap that rounding alone may cause, relative to mass times the largest cost.
 _HIDDEN = 64 * _EPS
 _ATOMS = "point of `x`", "point of `y`"
 
@@ -42,21 +43,21 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     .. math:: W = \min_{\pi \ge 0} \Bigl\{ \sum_{ij} |x_i - y_j|^p \, \pi_{ij} :
         \pi 1 = a, \pi^T 1 = b \Bigr\}
 
-    The points are sorted and served in that order, in O((n + m) log(n + m)). With as many points
-    on either side and no weights the plan is a matching, and for many points nothing but the
-    value and its certificate is computed at once; the plan and the potentials are when they are
-    first asked for.
+    The points are sorted and their mass is matched in that order (the monotone plan), in
+    O((n + m) log(n + m)). With equally many points on both sides and no weights the plan is a
+    matching. For many points only the value and its certificate are computed up front; the plan
+    and the potentials are computed on first access.
 
     Parameters
     ----------
     x, y : array_like, shapes (n,) and (m,)
         The points, in any order.
     a, b : array_like, shapes (n,) and (m,), optional
-        Their weights, at least 0 and of equal mass; None is uniform, with the mass of the other,
-        or 1.
+        Their weights, at least 0 and of equal mass; None is uniform, with the mass of the other
+        side, or mass 1 if both are None.
     p : float or callable
-        The power, at least 1; or a convex function h, then the costs are ``h(x_i - y_j)``. It
-        gets an array of differences and returns an array of that shape.
+        The power, at least 1; or a convex function h, for costs ``h(x_i - y_j)``, that takes an
+        array of differences and returns an array of the same shape.
 
     Returns
     -------
@@ -76,12 +77,13 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
 
     Notes
     -----
-    The c-transforms that make and check potentials are exact here although they do not look at
-    all n·m pairs: the minima of c_ij − f_i move in order. For many points and p = 1, 1.5, 2, ...,
-    16 `dual_residual` is a bound from above, in O(n + m): potentials that are tight wherever
-    these are nearly so would be feasible, and their distance is known without a rounding.
-    Convexity of a function h cannot be proven from its values; it is checked at 257 differences.
-    Up to 2**20 pairs the certificate does not rely on it, but looks at all.
+    The c-transforms that compute and check the potentials are exact although they do not evaluate
+    all n·m pairs: the position of the minimum of c_ij − f_i is monotone in j. For many points and
+    p = 1, 1.5, 2, ..., 16 `dual_residual` is an upper bound, computed in O(n + m): the potentials
+    that are exactly tight along the plan are feasible, and how far the returned ones are from
+    them is computed without rounding errors. The convexity of a function h cannot be proven from
+    its values; it is checked at 257 differences. Up to 2**20 pairs the certificate does not rely
+    on it, but examines every pair.
 
     References
     ----------
@@ -127,13 +129,14 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
     f, g = np.zeros(x.size), np.zeros(y.size)
     f[source], g[sink] = f_carried, g_carried
     ordered = staircase.plan(np.arange(x.size), np.arange(y.size), rows, columns, mass)
-    # Minima move in order if `p` is convex, but for roundings: beside points far away these count.
+    # For convex `p` the positions of minima are monotone, up to rounding of the largest cost. That
+    # rounding matters if a few distant points make the largest cost dwarf the typical one.
     doubtful = power is None or _EPS * costs.largest > NEGLIGIBLE * _spread(costs, a)
     checked = _all_pairs(costs) if doubtful and x.size * y.size <= _ALL_PAIRS else costs
     t, is_exact = judged(a, b, checked, ordered, f, g, method="line", iterations=None)
     hidden = _HIDDEN * costs.largest * float(a.sum())
     if power is None and not is_exact and t.gap <= hidden and x.size * y.size <= _ALL_PAIRS:
-        # Of values of h at rounded differences another plan may be the best, by their roundings.
+        # h is evaluated at rounded differences, for which another plan may be slightly cheaper.
         return _of_all_pairs(x, y, given, h)
     if power is None and not is_exact:
         raise ValueError(
@@ -141,7 +144,7 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
             f"is known another plan may cost {t.dual_value:.6g}; `emd.solve` takes any costs, in a "
             "matrix"
         )
-    # Served in order no plan costs less, but for what cannot be told; the gap says so.
+    # The monotone plan is optimal up to rounding, so a gap of that size is accepted and reported.
     if not is_exact and not is_rounding(t.gap, 0.0, 0.0, 0.0, hidden):
         raise ConvergenceError(
             f"points served in order left a gap of {t.gap:.1e} at a value of {t.value:.6g}: "
@@ -155,7 +158,7 @@ def solve_line(x: Any, y: Any, a: Any = None, b: Any = None, p: Any = 1) -> Tran
 def _many(
     x: Vector, y: Vector, a: Any, b: Any, h: Callable[[Any], Vector], p: float
 ) -> Transport | None:
-    """Return the answer in compiled loops, None if that takes more care."""
+    """Return the answer from compiled loops, or None if the general path is needed."""
     with loading:
         from divkit.emd._on_line import line_many
 
@@ -165,7 +168,7 @@ def _many(
         _require_range(costs, x, y)
         if x.size == y.size:
             return line_many.matched(costs, p, x, y, 1 / x.size, 1.0)
-        # The order is found when it is asked for, whatever the caller's arrays hold by then.
+        # Copies, because the order is computed on demand and the caller may change the arrays.
         orders = partial(both, np.argsort, (x.copy(),), (y.copy(),))
         return line_many.weighted(costs, p, *_equal_parts(x.size, y.size), orders)
     a, b = _problem.weights(a, b, (x.size, y.size), _ATOMS)
@@ -232,7 +235,7 @@ def _checked(h: Callable[[Any], Any]) -> Callable[[Any], Vector]:
 
 
 def _require_range(costs: LineCosts, x: Vector, y: Vector) -> None:
-    # What is not finite is at the ends now: nan comes last.
+    # After sorting, points that are not finite are at the ends: nan is sorted last.
     for name, given, ordered in (("x", x, costs.x), ("y", y, costs.y)):
         if not np.isfinite(ordered[[0, -1]]).all():
             _check.finite(name, given, np)
@@ -247,7 +250,7 @@ def _require_range(costs: LineCosts, x: Vector, y: Vector) -> None:
 
 
 def _require_convex(costs: LineCosts) -> None:
-    # Halves, whose differences stay within the range of float64.
+    # Halved, because `last - first` might overflow.
     first, last = costs.ends / 2
     half = np.unique(np.linspace(first, last, _SAMPLE))
     d = 2 * half
@@ -273,7 +276,7 @@ def _of_all_pairs(
 
 
 def _all_pairs(costs: LineCosts) -> PointCosts:
-    """Return the same costs with minima over all pairs, whatever the function is."""
+    """Return the same costs with brute-force minima over all pairs, valid for any function."""
 
     def by_pair(x: Matrix, y: Matrix) -> Vector:
         return costs.h((x - y)[:, 0])
@@ -292,11 +295,11 @@ def _spread(costs: LineCosts, a: Vector) -> float:
 
 
 def _equal_parts(n: int, m: int) -> tuple[Vector, Vector, float]:
-    """Return the weights 1/n and 1/m in multiples of a number, and that number."""
+    """Return the weights 1/n and 1/m as multiples of a unit, and that unit."""
     parts = math.lcm(n, m)
     if parts >= 2**53:
         return np.full(n, 1 / n), np.full(m, 1 / m), 1.0
-    # Whole numbers times a power of two, so that weights which meet at a point do so exactly.
+    # Integers times a power of two, so that cumulative weights that coincide do so exactly.
     unit = 0.5 ** parts.bit_length()
     return np.full(n, parts // n * unit), np.full(m, parts // m * unit), 1 / (parts * unit)
 
@@ -304,14 +307,14 @@ def _equal_parts(n: int, m: int) -> tuple[Vector, Vector, float]:
 def _run(
     loop: str, given: tuple[Any, ...], found: tuple[Any, ...], numbers: tuple[Any, ...] = ()
 ) -> None:
-    """Call a loop of `staircase`; for many cells the compiled one."""
+    """Call a loop of `staircase`, in its compiled version if there are many cells."""
     if len(given[0]) + len(given[1]) >= COMPILED:
         with loading:
             from divkit.emd._on_line import staircase_loops
 
         getattr(staircase_loops, loop)(*given, *numbers, *found)
         return
-    # Entries of lists are quicker than those of arrays, one by one.
+    # Accessing single entries is faster in lists than in arrays.
     lists = [x.tolist() for x in found]
     getattr(staircase, loop)(*(x.tolist() for x in given), *numbers, *lists)
     for x, values in zip(found, lists, strict=True):

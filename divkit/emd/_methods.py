@@ -1,8 +1,8 @@
-"""The methods that solve a problem with a cost matrix: what each is, needs, takes and costs.
+"""The methods that solve a problem with a cost matrix, with their requirements and options.
 
-`emd.solve`, `emd.primal` and `emd.dual` look here for who solves, for what may come with a method
-and for the words about it; the documentation's table of methods is this one. A new method is a
-function of the kind `divkit.emd._solver_types.Backend` and one entry here.
+`emd.solve`, `emd.primal` and `emd.dual` look up here which function to call and which options a
+method accepts; the documentation's table of methods is made from this one. A new method is a
+function of the type `divkit.emd._solver_types.Backend` and one entry here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ class Method:
     Parameters
     ----------
     about : str
-        What it is.
+        A description.
     cost : str
         Time and memory for n sources and m sinks.
     needs : str
-        The package that must be installed for it, nothing if that is always there.
+        The optional package that must be installed for it, empty if there is none.
     solve : Backend
         For `emd.solve`.
     primal, dual : Backend, optional
-        For the two linear programs alone.
+        For `emd.primal` and `emd.dual`.
     sparse, start, solver : bool
-        Whether it takes a sparse `M` without filling it up, an answer to start from, the name of a
-        solver.
+        Whether it accepts a sparse `M` without making it dense, an answer to start from, and the
+        name of a solver.
     """
 
     about: str
@@ -90,14 +90,14 @@ METHODS = {
         solver=True,
     ),
 }
-# What "auto" is.
+# The method that "auto" stands for.
 AUTO = "simplex"
 
 
 def chosen(method: object, program: str = "solve") -> str:
     """Return the name of a method for `program`, or raise ValueError if there is none.
 
-    The programs are ``"solve"``, ``"primal"`` and ``"dual"``; ``"auto"`` is a method of the first.
+    The programs are ``"solve"``, ``"primal"`` and ``"dual"``; only the first accepts ``"auto"``.
     """
     names = [name for name, one in METHODS.items() if getattr(one, program) is not None]
     if program == "solve":
@@ -107,7 +107,7 @@ def chosen(method: object, program: str = "solve") -> str:
 
 
 def require(method: str, given: str, meaning: str) -> None:
-    """Raise ValueError if a method does not take what is `given`: `sparse`, `start` or `solver`."""
+    """Raise ValueError if a method does not accept an option: `sparse`, `start` or `solver`."""
     if not getattr(METHODS[method], given):
         takes = " or ".join(repr(name) for name, one in METHODS.items() if getattr(one, given))
         raise ValueError(f"{meaning}, got it with method={method!r}: use method={takes}")

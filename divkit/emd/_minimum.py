@@ -17,8 +17,8 @@ def minimum(typing_context: Any, x: Any, y: Any) -> Any:
     """Return the smaller of two doubles.
 
     numba marks the comparison of its own ``min`` with these flags but not the selection, and so
-    a loop over it takes one number at a time. This one is several times as fast. Indices from 0
-    are part of that: take slices first.
+    a loop over it is not vectorized. This one is several times as fast, provided that the loop
+    runs over slices with indices from 0.
     """
     signature = types.float64(types.float64, types.float64)
 

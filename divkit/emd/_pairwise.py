@@ -1,4 +1,4 @@
-"""All histograms against all histograms, with one matrix of costs."""
+"""Earth mover's distances between all pairs of histograms, with one cost matrix."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from divkit.emd._small.small_problem import DUAL_VALUE, NUMBERS, SOLVED, STATUS,
 from divkit.emd._solve import solve
 from divkit.emd._solver_types import Indices, Matrix, Vector
 
-# Pairs of atoms that are worth a thread, and that are a task: about a second of work.
+# Pairs of atoms that justify a thread, and that make up a task: about a second of work.
 _PER_THREAD, _PER_TASK = 1 << 15, 1 << 24
-# Of a task, for each thread: some pairs take longer than others.
+# Parts of a task per thread: several, because some pairs take longer than others.
 _PARTS = 8
-# Weights that a task holds at once, per side.
+# Weights that a task may hold in memory, per side.
 _MOST_WEIGHTS = 1 << 21
-# Tasks for each job, so that the last ones do not leave the others waiting.
+# Tasks per worker: several, so that none is idle for long while the last tasks finish.
 _TASKS = 8
-# Bins up to which detours are not worth compiled loops, and sums of two costs that are worth a
-# thread: a millisecond of work.
+# Bins up to which the triangle inequality is checked without compiled loops, and sums of two costs
+# that justify a thread: a millisecond of work.
 _FEW_BINS = 256
 _SUMS_PER_THREAD = 1 << 22
 _LARGEST = 2.0**1000
-# A distance may be wrong by its rounding, and so may a sum of two.
+# Tolerance of the triangle inequality: distances and their sums carry rounding errors.
 _ROUNDING = 4 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
 class Pairwise:
-    """The earth mover's distances between all pairs, and what proves them.
+    """The earth mover's distances between all pairs, and the dual values that prove them.
 
     Attributes
     ----------
     values : ndarray, shape (k, l)
         The costs of the cheapest plans.
     dual_values : ndarray, shape (k, l)
-        What the potentials earn: each a bound from below, as each value is one from above.
+        The dual values of the potentials: lower bounds on the optimum, as values are upper bounds.
     """
 
     values: Matrix
@@ -53,7 +53,7 @@ class Pairwise:
 
     @property
     def gaps(self) -> Matrix:
-        """The differences of the two, shape (k, l): rounding."""
+        """``values - dual_values``, shape (k, l), which are due to rounding."""
         return self.values - self.dual_values
 
 
@@ -72,22 +72,22 @@ def pairwise(
 
         W_{ij} = \min_{\pi \ge 0} \{ \langle M, \pi \rangle : \pi 1 = P_i, \pi^T 1 = Q_j \}
 
-    Every entry is exact: its gap to the dual value is rounding, or an error is raised. Where Q is
-    None and M is symmetric, half of the matrix is computed. Where M is a metric, what two
-    histograms have in common stays where it is, and only the rest is transported.
+    Every entry is exact up to rounding, as its gap to the dual value proves, or an error is raised.
+    If Q is None and M is symmetric, only half of the matrix is computed. If M is a metric, the mass
+    that two histograms share is left in place, and only the rest is transported.
 
     Parameters
     ----------
     P : array_like, shape (k, n)
-        Histograms, a row each, of equal mass.
+        Histograms, one per row, of equal mass.
     Q : array_like, shape (l, m), or None
-        Histograms of that mass; None is those of P.
+        Histograms of that mass; None compares P with itself.
     M : array_like, shape (n, m)
         Costs between the bins of P and those of Q; +inf forbids a pair of bins.
     normalize : bool
-        Divide every histogram by its own mass: for counts.
+        Divide every histogram by its own mass, for example if it holds counts.
     progress : bool
-        Show a bar (needs tqdm).
+        Show a progress bar (needs tqdm).
     max_iter : int, optional
         The largest number of pivots for one pair.
 
@@ -105,20 +105,20 @@ def pairwise(
         masses differ, a cost is nan or −inf, or no plan between two histograms avoids the
         forbidden pairs; the message names the histograms.
     ConvergenceError
-        If the pivots run out for a pair.
+        If the pivots run out for a pair, or an answer is not optimal to rounding.
     ImportError
-        If a bar is asked for and tqdm is not installed.
+        If `progress` is True and tqdm is not installed.
 
     Notes
     -----
-    The work is divided into tasks of joblib, each on all threads of its process. Inside
-    ``joblib.parallel_config(backend="loky", n_jobs=8)``, or ``"dask"`` or ``"ray"``, the tasks go
-    to other processes or other machines.
+    The work is divided into joblib tasks, each of which uses all threads of its process. Inside
+    ``joblib.parallel_config(backend="loky", n_jobs=8)``, or ``"dask"`` or ``"ray"``, the tasks run
+    in other processes or on other machines.
 
     References
     ----------
     Peyré and Cuturi (2019), "Computational Optimal Transport", sections 2.3 and 2.4.
-    Pele and Werman (2009), "Fast and robust earth mover's distances", for mass in common.
+    Pele and Werman (2009), "Fast and robust earth mover's distances", for shared mass.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def pairwise(
     half = alone and np.array_equal(M, M.T)
     free = alone and not M.diagonal().any() and M.min() >= 0.0
     first = np.arange(len(P)) + free if half else np.zeros(len(P), np.intp)
-    # Where the pairs of a row begin, among those to solve.
+    # The offset of each row's first pair in the list of pairs to solve.
     starts = np.concatenate(([0], np.cumsum(len(Q) - first)))
     pairs = int(starts[-1])
     metric = M.shape[0] <= pairs and _is_metric(M)
@@ -196,7 +196,7 @@ def _task(
         a, b = _apart(a, b)
     of_a, of_b = (np.count_nonzero(x, axis=1) for x in (a, b))
     numbers = np.zeros((len(rows), NUMBERS))
-    # Nothing is moved between histograms without a difference.
+    # Identical histograms need no transport: both values are 0.
     numbers[:, STATUS] = np.where((of_a > 0) & (of_b > 0), UNUSUAL, SOLVED)
     fits = [small.fits(shape) for shape in zip(of_a.tolist(), of_b.tolist(), strict=True)]
     left = np.flatnonzero(fits & (numbers[:, STATUS] == UNUSUAL))
@@ -214,7 +214,8 @@ def _task(
         try:
             numbers[k, [VALUE, DUAL_VALUE]] = _one(a[k], b[k], M, limit)
         except (ValueError, ConvergenceError):
-            # Once more as it was given, for the message and in case that it is solved then.
+            # Retry on the full histograms: this may succeed, and if not, the message refers to the
+            # caller's input.
             try:
                 t = solve(P[i], Q[j], M, max_iter=limit)
             except (ValueError, ConvergenceError) as error:
@@ -231,17 +232,17 @@ def _one(a: Vector, b: Vector, M: Matrix, limit: int | None) -> tuple[float, flo
 
 
 def _apart(a: Matrix, b: Matrix) -> tuple[Matrix, Matrix]:
-    """Return what either histogram has more than the other, with equal masses."""
+    """Return the excess of each histogram over the other, scaled to equal mass."""
     more = a - b
     a, b = np.maximum(more, 0.0), np.maximum(-more, 0.0)
     of_a, of_b = (x.sum(axis=1, keepdims=True) for x in (a, b))
-    # The masses were equal; the less two histograms differ, the more weighs what was rounded.
+    # The masses were equal up to rounding, which weighs more, the less two histograms differ.
     b *= np.divide(of_a, of_b, where=of_b > 0.0, out=np.zeros_like(of_b))
     return a, b
 
 
 def _histograms(P: Any, Q: Any, shape: tuple[int, int], normalize: bool) -> tuple[Matrix, Matrix]:
-    """Return the rows of both with the mass of the first, or with mass 1."""
+    """Return P and Q with all rows scaled to the mass of the first row of P, or to mass 1."""
     tolerance = _check.rounding(P, P if Q is None else Q) ** 0.5
     named = (("P", P, "row"),) if Q is None else (("P", P, "row"), ("Q", Q, "column"))
     sides, masses = [], []
@@ -274,7 +275,7 @@ def _histograms(P: Any, Q: Any, shape: tuple[int, int], normalize: bool) -> tupl
 
 
 def _is_metric(M: Matrix) -> bool:
-    """Return whether staying costs nothing and no detour is shorter, up to rounding."""
+    """Return whether M has a zero diagonal and obeys the triangle inequality, up to rounding."""
     if M.shape[0] != M.shape[1] or M.diagonal().any() or M.min() < 0.0:
         return False
     least = M * (1.0 - _ROUNDING)
@@ -295,12 +296,12 @@ def _is_metric(M: Matrix) -> bool:
 
 
 def _one_by_one() -> Any:
-    """Return what gives answers as they come, where the backend can; else all at the end."""
+    """Return a Parallel that yields answers one by one if the backend can, else all at the end."""
     from joblib import Parallel
 
     try:
         return Parallel(return_as="generator")
-    except ValueError:  # of multiprocessing, for one
+    except ValueError:  # for example, the multiprocessing backend cannot
         return Parallel()
 
 

@@ -23,8 +23,8 @@ from divkit.emd._small.small_problem import NUMBERS
 def solve(a, b, M, limit, pairs, numbers):
     """Solve the problems `pairs`, with weights in rows of `a` and `b` and costs `M`.
 
-    What `divkit.emd._small.small_problem` says of each, potentials and plan left out, goes into its
-    row of `numbers`.
+    The scalar results of each, as `divkit.emd._small.small_problem` defines them, are written to
+    its row of `numbers`; potentials and plan are dropped.
     """
     for pair in pairs:
         sources, sinks = np.flatnonzero(a[pair]), np.flatnonzero(b[pair])

@@ -19,7 +19,7 @@ from divkit.emd._solve import solve
 from divkit.emd._solver_types import Indices, Matrix, NoPlanError, Vector
 from divkit.emd._transport import Transport
 
-# Up to so many pairs their costs, two megabytes, are no burden, and `solve` is faster.
+# Up to this many pairs the cost matrix takes at most two megabytes, and `solve` is faster.
 _FEW_PAIRS = 1 << 18
 _ATOMS = "point of `x`", "point of `y`"
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = -1074, 1000
@@ -44,8 +44,8 @@ def solve_points(
     x, y : array_like, shapes (n, d) and (m, d)
         The points.
     a, b : array_like, shapes (n,) and (m,), optional
-        Their weights, at least 0 and of equal mass; None is uniform, with the mass of the other,
-        or 1.
+        Their weights, at least 0 and of equal mass; None is uniform, with the mass of the other
+        side, or mass 1 if both are None.
     metric : str, float or callable
         The cost: ``"sqeuclidean"``, ``"euclidean"``, ``"cityblock"``, ``"chebyshev"``, a number
         p ≥ 1 for the p-norm, or ``cost(x, y)``, which gets (k, d) and (l, d) points and returns
@@ -57,8 +57,9 @@ def solve_points(
     -------
     Transport
         Its certificate is checked on all n·m pairs, and `plan` has at most n + m − 1 entries.
-        ``method`` says what was used: ``"points"``; ``"line"`` in one dimension; and for a matrix
-        of up to two megabytes, which is made then, what `solve` uses.
+        ``method`` says what was used: ``"points"``; ``"line"`` for a built-in metric in one
+        dimension; or the method of `solve`, if the cost matrix takes at most two megabytes and
+        forbids no pair, in which case it is formed.
 
     Raises
     ------
@@ -72,12 +73,12 @@ def solve_points(
 
     Notes
     -----
-    Centroids of groups of points are solved first, in the same way, and tell potentials to start
-    from. A network simplex works on the few pairs that seem worth while by these, then on those
-    that its own potentials find missing, until they find none (column generation, as in Schmitzer
-    2016, "A sparse multiscale algorithm for dense optimal transport", and Gottschlich and
-    Schuhmacher 2014, "The shortlist method"). For metrics with a name, points are kept in boxes,
-    and pairs of boxes whose least cost is too large are not looked at.
+    The problem between centroids of groups of points is solved first, in the same way, and gives
+    initial potentials. A network simplex works on the few pairs that look promising at these, then
+    also on pairs that violate its own potentials, until there are none (column generation, as in
+    Schmitzer 2016, "A sparse multiscale algorithm for dense optimal transport", and Gottschlich
+    and Schuhmacher 2014, "The shortlist method"). For built-in metrics, points are grouped in
+    boxes, and pairs of boxes whose least cost is too large are skipped.
 
     References
     ----------
@@ -145,7 +146,7 @@ def _solve(
     """Return the answer for points that have been checked; `p` is None for a user's function."""
     if len(x) * len(y) <= _FEW_PAIRS:
         M = cost.all_pairs(x, y)
-        # Messages about forbidden pairs would speak of a matrix.
+        # With forbidden pairs, the messages of `solve` would refer to a matrix.
         if np.isfinite(M).all():
             return solve(a, b, M, max_iter=limit)
     with loading:

@@ -1,4 +1,4 @@
-"""A potential beyond the points that it was computed for."""
+"""Extend a potential beyond the points that it was computed for."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from divkit.emd._solver_types import Indices, Mask, Matrix, Vector
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Potential:
-    r"""The potential f on the whole space that belongs to the potential g of the other side.
+    r"""The potential f on the whole space: the c-transform of the potential g of the other side.
 
     .. math:: f(x) = \min_j c(x, y_j) - g_j
 
-    At the points of an answer it has the answer's values: with ``t.g`` at the sinks y it is
-    ``t.f`` at the sources. Anywhere else it is the largest value that keeps the potentials
+    At the points of a solved problem it agrees with the answer: given ``t.g`` at the sinks y, it
+    is ``t.f`` at the sources. Anywhere else it is the largest value that keeps the potentials
     feasible. Its gradient is that of c(·, y_j) for the j where the minimum is attained (the
-    envelope theorem). With the metric ``"sqeuclidean"``, x − ½∇f(x) is that sink y_j: the map that
-    belongs to the plan, for points that were not in it.
+    envelope theorem). With the metric ``"sqeuclidean"``, x − ½∇f(x) is that sink y_j, which
+    extends the transport map to new points.
 
     Parameters
     ----------
     points : array_like, shape (m, d), or (m,) on a line
-        The points of the other side.
+        The points y_j of the other side.
     values : array_like, shape (m,)
-        Its potential.
+        The potential g at these points.
     metric : str, float or callable
         The cost: ``"sqeuclidean"``, ``"euclidean"``, ``"cityblock"``, ``"chebyshev"``, a number
         p ≥ 1 for the p-norm, or ``cost(x, y)``, which gets (k, d) and (m, d) points and returns
         their (k, m) costs, finite or +inf.
     metric_gradient : callable, optional
-        For a function only: ``metric_gradient(x, y)`` gets (k, d) points twice and returns the
-        (k, d) gradients of their k costs in x.
+        Only if `metric` is a function: ``metric_gradient(x, y)`` gets two (k, d) arrays of points
+        and returns the (k, d) gradients in x of the k costs of x[i] and y[i].
 
     Raises
     ------
     TypeError
-        If an input is not an array of real numbers, or the metric is none.
+        If an input is not an array of real numbers, or `metric` is not valid.
     ValueError
         If a shape does not fit, a number is not finite, or the metric is not known.
 
     Notes
     -----
-    Evaluating k points takes k·m costs, of which a tile is in memory at a time.
+    Evaluating k points computes k·m costs, of which one tile is in memory at a time.
 
     References
     ----------
@@ -98,10 +98,10 @@ class Potential:
                 "`metric_gradient` belongs to a metric that is a function, "
                 f"got metric={self.metric!r}"
             )
-        # The record is frozen, and keeps what it was given from changing.
+        # Copies, so that later changes of the caller's arrays do not affect this frozen object.
         object.__setattr__(self, "points", points.copy())
         object.__setattr__(self, "values", values.copy())
-        self._cost  # noqa: B018  (a metric that is none is refused here)
+        self._cost  # noqa: B018  (raises an error for an invalid metric)
 
     def __repr__(self) -> str:
         """Return one line with the points and the metric."""
@@ -109,11 +109,11 @@ class Potential:
         return f"Potential(points=<{size}>, metric={self._cost.name!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what it was made from: metrics with a name are not pickled, but found again."""
+        """Return the fields only: built-in metrics cannot be pickled, but are looked up again."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __call__(self, x: Any) -> Vector:
-        """Return f at the points `x`, shape (k, d), or (k,) on a line; +inf if all is forbidden."""
+        """Return f at points, shape (k, d) or (k,); +inf where every pair is forbidden."""
         return self._minima(self._others(x))[1]
 
     def minimizer(self, x: Any) -> Indices:
@@ -123,9 +123,9 @@ class Potential:
     def gradient(self, x: Any) -> Matrix:
         """Return ∇f at the points `x`, in their shape.
 
-        Where several j attain the minimum f has a kink, and the gradient is that of the first.
-        Where points coincide and the cost has a kink, 0 is taken from its subgradients. Where
-        every pair is forbidden the gradient is nan.
+        Where several j attain the minimum, f has a kink, and the gradient is that of the first j.
+        Where points coincide and the cost has a kink, the subgradient 0 is used. Where every pair
+        is forbidden the gradient is nan.
 
         Raises
         ------
@@ -150,10 +150,10 @@ class Potential:
         return gradient if self.points.ndim == 2 else gradient[:, 0]
 
     def _of_distance(self, cost_gradient: Between, x: Matrix, y: Matrix) -> Matrix:
-        """Return the gradients at pairs, those of distances of any size."""
+        """Return the gradients at pairs of points, which are scaled so that nothing overflows."""
         exponent = _exponents(np.maximum(np.abs(x).max(axis=1), np.abs(y).max(axis=1)))[:, None]
         x, y = np.ldexp(x, -exponent), np.ldexp(y, -exponent)
-        # Powers of coordinates that are small beside others may be too small for float64.
+        # Powers of coordinates that are relatively small may underflow, which is harmless.
         with np.errstate(all="ignore"):
             gradient: Matrix = cost_gradient(x, y)
             return np.ldexp(gradient, exponent) if self._degree == 2 else gradient
@@ -164,7 +164,7 @@ class Potential:
 
     @property
     def _degree(self) -> int:
-        """The power of a factor of all coordinates that multiplies the costs of a known metric."""
+        """The degree of homogeneity of the costs of a built-in metric in the coordinates."""
         return 2 if self._cost.name == "sqeuclidean" else 1
 
     @property
@@ -203,7 +203,7 @@ class Potential:
         return columns, minima
 
     def _far(self, x: Matrix) -> tuple[int, float]:
-        """Return where the minimum for a point is attained, and it, if it leaves float64."""
+        """Return the minimizer and the minimum for one point, without overflow on the way."""
         if callable(self.metric):
             of_cost, cost = 2, np.ldexp(self._cost.all_pairs(x, self._sinks)[0], -2)
         else:
@@ -233,7 +233,7 @@ def _of_function(found: Any, allowed: Mask, x: Matrix) -> Matrix:
 
 
 def _exponents(size: Any) -> Any:
-    """Return powers of two that take numbers below 1, so that no difference or square overflows."""
+    """Return e with size / 2**e below 1, so that no difference or square overflows."""
     return np.frexp(size)[1]
 
 

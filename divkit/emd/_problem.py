@@ -1,7 +1,7 @@
-"""A transport problem as given, and the same problem on a scale where every solver is exact.
+"""A transport problem as given, and the same problem on a scale that suits every solver.
 
-Solvers have absolute tolerances. Here the weights get a mass near 1, by a power of two, so that
-undoing it costs no digit; `divkit.emd._backends.refine` does the same for the costs.
+Solvers have absolute tolerances. Here the weights are scaled to a mass near 1, by a power of two,
+which is exact and can be undone exactly; `divkit.emd._backends.refine` scales the costs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from divkit.emd._solver_types import Answer, Indices, Matrix, Vector
 
 
 def read_sparse(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, SparseCosts]:
-    """Return what `read` does, from a SciPy sparse matrix or array of what is allowed."""
+    """Return what `read` does, for a SciPy sparse matrix or array of the allowed pairs."""
     costs = sparse_costs.read(M)
     source, sink = weights(a, b, costs.shape, ("row of `M`", "column of `M`"))
     require_range(source, costs.largest)
@@ -27,13 +27,13 @@ def read_sparse(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, SparseCosts]:
 
 
 def is_sparse(M: Any) -> bool:
-    """Return whether `M` is from `scipy.sparse`, which is not loaded for the question."""
+    """Return whether `M` is from `scipy.sparse`, without importing that."""
     sparse = sys.modules.get("scipy.sparse")
     return sparse is not None and bool(sparse.issparse(M))
 
 
 def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, MatrixCosts]:
-    """Return weights of equal mass and the costs, or say what is wrong.
+    """Return weights of equal mass and the costs, or raise an error that says what is wrong.
 
     Weights are read by `weights`. A NumPy matrix of float64 or float32 is not copied.
     """
@@ -58,7 +58,7 @@ def read(a: Any, b: Any, M: Any) -> tuple[Vector, Vector, MatrixCosts]:
 def weights(
     a: Any, b: Any, shape: tuple[int, int], atoms: tuple[str, str]
 ) -> tuple[Vector, Vector]:
-    """Return weights of equal mass, in float64, for atoms that messages call `atoms`.
+    """Return weights of equal mass, in float64; error messages call the atoms by `atoms`.
 
     `None` weights are uniform, with the mass of the other side (1 if both are `None`). Masses
     that differ by rounding only (a relative sqrt(eps) of the coarser float type) are made equal
@@ -94,7 +94,7 @@ class Scaled(NamedTuple):
     mass_exponent: int
 
     def unscaled(self, answer: Answer, shape: tuple[int, int]) -> Answer:
-        """Return an answer to this problem as one to that given; massless atoms get 0."""
+        """Return an answer to the original problem, where massless atoms get potential 0."""
         f, g = np.zeros(shape[0]), np.zeros(shape[1])
         f[self.rows], g[self.columns] = answer.f, answer.g
         return answer._replace(
@@ -107,7 +107,7 @@ class Scaled(NamedTuple):
 
 
 def scale(a: Vector, b: Vector, costs: MatrixCosts) -> Scaled:
-    """Return what is refined (`divkit.emd._backends.refine`) in place of the problem."""
+    """Return the scaled problem, which `divkit.emd._backends.refine` solves."""
     rows, columns = np.flatnonzero(a), np.flatnonzero(b)
     cost = costs.M[np.ix_(rows, columns)].astype(np.float64, copy=False)
     exponent = int(np.frexp(a.sum())[1])

@@ -1,9 +1,9 @@
-"""One face over the ways to solve a transport problem.
+"""One interface to all methods that solve a transport problem with a cost matrix.
 
-divkit's own simplex solves the problem as it is: a small one with all its pairs
+divkit's own simplex solves the problem without scaling: a small one on all its pairs
 (`divkit.emd._small`), any other by column generation (`divkit.emd._column_generation.dense`).
 Every other method gets the same scaled problem (`divkit.emd._problem`), and its answer is made
-exact in the same way (`divkit.emd._backends.refine`). What comes back is certified
+exact by iterative refinement (`divkit.emd._backends.refine`). Every answer is certified
 (`divkit.emd._certificate.certify`).
 """
 
@@ -51,11 +51,11 @@ def solve(
     ----------
     a, b : array_like, shapes (n,) and (m,), or None
         Weights of the sources and of the sinks, at least 0 and of equal mass, not necessarily
-        1. None is uniform, with the mass of the other. Masses that differ by rounding (a
+        1. None is uniform, with the mass of the other side. Masses that differ by rounding (a
         relative sqrt(eps) of the input's float type) are made equal by rescaling `b`.
     M : array_like or SciPy sparse array, shape (n, m)
-        Costs, of any sign and size; +inf forbids a pair. Of a sparse array what is stored is
-        allowed, zeros included, and every other pair forbidden; the simplex takes it.
+        Costs, of any sign and size; +inf forbids a pair. In a sparse array, stored pairs are
+        allowed, zeros included, and all others forbidden; only the simplex accepts one.
     method : {"auto", "simplex", "highs", "pot", "cvxpy"}
         ``"simplex"`` is the network simplex of divkit, with column generation where there are
         many pairs; ``"highs"`` the linear program through SciPy; ``"pot"`` the network simplex
@@ -67,13 +67,13 @@ def solve(
         cvxpy's solver; HiGHS where it is installed.
     start : Transport or pair (f, g), optional
         An answer to a problem of this shape with similar weights or costs, or potentials. The
-        simplex starts there, which saves most of its pivots; the answer is as exact as any.
-        Where there are few pairs, starting afresh takes less time, and is done.
+        simplex starts there, which saves most of its pivots; the answer is equally exact.
+        If there are few pairs, `start` is ignored, because starting from scratch is faster.
 
     Returns
     -------
     Transport
-        In float64, whatever came in; `method` names what was used.
+        In float64, whatever the input's type; its `method` is the one that was used.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def solve(
     """
     ours = isinstance(method, str) and method in ("auto", AUTO)
     if ours and start is None and solver is None:
-        # What is small and in order is through here before everything could be looked at.
+        # A fast path: small and well-formed problems skip the checks below.
         t = small.solve(a, b, M, max_iter)
         if t is not None:
             return t
@@ -133,8 +133,8 @@ def primal(
 
     .. math:: \min_{\pi \ge 0} \{ \langle M, \pi \rangle : \pi 1 = a, \pi^T 1 = b \}
 
-    The potentials are the multipliers of its constraints. `dual` solves the other program on
-    its own, so that the agreement of the two values is evidence.
+    The potentials are the Lagrange multipliers of its constraints. `dual` solves the dual program
+    independently, so agreement of the two values is evidence that both are right.
 
     Parameters, return value and errors are those of `solve`; the methods are ``"highs"`` and
     ``"cvxpy"``.
@@ -164,8 +164,8 @@ def dual(
 
     .. math:: \max_{f, g} \{ \langle a, f \rangle + \langle b, g \rangle : f_i + g_j \le M_{ij} \}
 
-    The plan is made of the multipliers of its constraints. Parameters, return value and errors
-    are those of `solve`; the methods are ``"highs"`` and ``"cvxpy"``.
+    The plan consists of the Lagrange multipliers of its constraints. Parameters, return value and
+    errors are those of `solve`; the methods are ``"highs"`` and ``"cvxpy"``.
 
     Examples
     --------
@@ -228,7 +228,7 @@ def _solve(
 def _as_it_is(
     a: Vector, b: Vector, costs: MatrixCosts, max_iter: int | None, start: Start | None
 ) -> Transport | None:
-    """Return the simplex' answer to the problem without scaling, None if that is not exact."""
+    """Return the simplex answer to the unscaled problem, or None if it is not exact."""
     if small.fits(costs.shape, start):
         return small.solve(a, b, costs.M.astype(np.float64, copy=False), max_iter)
     with loading:

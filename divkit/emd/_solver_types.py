@@ -1,4 +1,4 @@
-"""What every backend hands back, and the ways in which it may fail to."""
+"""What every backend returns, and the errors that it may raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of an answer: plan, potentials, and what separates them from the optimum."""
+"""The record of an answer: plan, potentials, and a bound on their distance from the optimum."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from divkit.emd._solver_types import Indices, Vector
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Transport:
-    """A transport plan, Kantorovich potentials, and what separates them from the optimum.
+    """A transport plan, Kantorovich potentials, and how far they can be from the optimum.
 
     Attributes
     ----------
@@ -23,9 +23,9 @@ class Transport:
     plan : scipy.sparse.csr_array, shape (n, m)
         π, with at most n + m − 1 entries when it comes from a solver of `divkit.emd`.
     permutation : ndarray of int, shape (n,)
-        s with plan[i, s[i]] = a_i, where n = m and all weights are equal: which sink each source
-        is assigned to. ValueError where the problem is another one, and for a plan that splits
-        the weight of a source, which one of a solver of `divkit.emd` does not.
+        If n = m and all weights are equal, the sink s[i] that each source i is assigned to, with
+        plan[i, s[i]] = a_i. Raises ValueError for other problems, and for a plan that splits the
+        weight of a source, which the plans from solvers of `divkit.emd` do not.
     f, g : ndarray, shapes (n,) and (m,)
         Potentials with f_i + g_j ≤ M_ij, each the c-transform of the other, shifted so that
         both sides contribute equally to the dual value.
@@ -33,24 +33,25 @@ class Transport:
         Σ a_i f_i + Σ b_j g_j, a lower bound of the optimum.
     gap : float
         ``value - dual_value``, computed from the slack on the plan's entries and not as a
-        difference of two large numbers. Its own rounding is below 1e-13 of the cost of the plan, or
-        included, then in `dual_value` too. Faults of the marginals may leave it slightly negative.
+        difference of two large numbers. Its rounding error is below 1e-13 of the cost of the plan,
+        or else included in it and in `dual_value`. Errors in the marginals may make it slightly
+        negative.
     primal_residual : float
         The largest of |π1 − a|, |πᵀ1 − b|, negative entries of the plan and its mass on a
         forbidden pair, divided by the mass.
     dual_residual : float
         The largest f_i + g_j − M_ij above 0, divided by the largest finite |M_ij|.
     method : str
-        What computed it.
+        The name of the method that was used.
     iterations : int or None
-        How many iterations that took, None where a solver does not tell.
+        The number of iterations, None if the solver does not report it.
     shape : tuple of int
         (n, m).
 
     Notes
     -----
-    All numbers are float64, whatever came in. Where the plan or the potentials take longer than
-    the value and its certificate, they are computed when they are first asked for.
+    All numbers are float64, whatever the input's type. Where the plan or the potentials take longer
+    to compute than the value and its certificate, they are computed on first access.
 
     Examples
     --------
@@ -72,7 +73,7 @@ class Transport:
     method: str
     iterations: int | None
     shape: tuple[int, int]
-    # Each as it is, or a function that computes it.
+    # Each is given as it is, or as a function that computes it.
     _plan: Any
     _potentials: tuple[Vector, Vector] | Callable[[], tuple[Vector, Vector]]
 

@@ -1,8 +1,8 @@
-"""Where to start from: the answer to a problem that was similar.
+"""Warm starts: start from the answer to a similar problem.
 
-Its potentials price the pairs. Its plan is shipped along once more, from the leaves of the forest
-that carries it inwards: with the same weights that is the same plan, and with similar ones most
-of it.
+Its potentials give the initial reduced costs. Mass is shipped along the pairs of its plan again,
+from the leaves of their forest inward: with the same weights this gives the same plan, and with
+similar ones most of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Start(NamedTuple):
         return Start(self.g, self.f, self.columns, self.rows)
 
     def among(self, sources: Indices, sinks: Indices) -> Start:
-        """Return the start of the problem between some of the atoms, numbered anew."""
+        """Return the start of the problem between some of the atoms, renumbered."""
         row, column = np.full(self.f.size, -1), np.full(self.g.size, -1)
         row[sources], column[sinks] = np.arange(sources.size), np.arange(sinks.size)
         rows, columns = row[self.rows], column[self.columns]
@@ -39,7 +39,7 @@ class Start(NamedTuple):
 
 
 def read(start: Any, shape: tuple[int, int]) -> Start:
-    """Return the start that a previous `Transport`, or a pair (f, g) of potentials, makes.
+    """Return the start from a previous `Transport`, or from a pair (f, g) of potentials.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from divkit.emd._points import solve_points
 from divkit.emd._solver_types import Matrix
 from divkit.emd._transport import Transport
 
-# Below it costs are subnormal, with fewer digits.
+# Below this, costs may be subnormal, with fewer digits.
 _SMALLEST = 2.0**-1021
 
 
@@ -28,21 +28,21 @@ def wasserstein(
     .. math:: W_p = \Bigl( \min_{\pi \ge 0} \Bigl\{ \sum_{ij} d(x_i, y_j)^p \, \pi_{ij} :
         \pi 1 = a, \pi^T 1 = b \Bigr\} \Bigr)^{1/p}
 
-    It is a distance, in the units of the points. The plan and the potentials, and the cost without
-    the root, are those of `solve_points`, or of `solve_line` in one dimension.
+    It is a distance, in the units of the points. For the plan, the potentials, and the cost before
+    the root is taken, see `solve_points`, or `solve_line` in one dimension.
 
     Parameters
     ----------
     x, y : array_like, shapes (n, d) and (m, d), or (n,) and (m,)
         The points.
     a, b : array_like, shapes (n,) and (m,), optional
-        Their weights, at least 0 and of equal mass; None is uniform, with the mass of the other,
-        or 1. A mass other than 1 counts: it multiplies W_p by its p-th root.
+        Their weights, at least 0 and of equal mass; None is uniform, with the mass of the other
+        side, or mass 1 if both are None. The mass is not normalized: its p-th root multiplies W_p.
     p : float
         The order, at least 1.
     metric : str, float or callable
-        The distance d: ``"euclidean"``, ``"cityblock"``, ``"chebyshev"``, a number for the norm of
-        that p, or ``distance(x, y)``, which gets (k, d) and (l, d) points and returns their (k, l)
+        The distance d: ``"euclidean"``, ``"cityblock"``, ``"chebyshev"``, a number q ≥ 1 for the
+        q-norm, or ``distance(x, y)``, which gets (k, d) and (l, d) points and returns their (k, l)
         distances.
 
     Returns
@@ -121,7 +121,7 @@ def _to_the(p: float, distance: Metric) -> Any:
             raise ValueError(f"`metric` must return distances, at least 0, got {d.min():g}")
         with np.errstate(over="ignore", under="ignore"):
             power = d**p
-        # An infinity forbids a pair, which only the distance may do.
+        # +inf forbids a pair, which only the distance may do, not an overflow of its power.
         if np.any(np.isinf(power) & np.isfinite(d)):
             raise _out_of_range(p)
         return power

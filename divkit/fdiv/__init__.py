@@ -27,7 +27,7 @@ from divkit.fdiv.catalogue.weighted_jensen_shannon import (
 from divkit.fdiv.catalogue.gan import gan as gan
 from divkit.fdiv.catalogue.alpha import alpha as alpha
 
-# More of the field.
+# Further divergences.
 from divkit.fdiv.catalogue.triangular_discrimination import (
     triangular_discrimination as triangular_discrimination,
 )
@@ -48,7 +48,7 @@ CATALOGUE.update(
     if isinstance(entry, (Divergence, Family))
 )
 
-# What stands on the catalogue.
+# Modules built on the catalogue.
 from divkit.fdiv import bounds as bounds
 from divkit.fdiv import closed_form as closed_form
 from divkit.fdiv._densities import from_densities as from_densities

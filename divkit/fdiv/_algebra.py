@@ -1,11 +1,11 @@
 """New divergences from old: c·D, D + E, adjoint, symmetrized, skewed.
 
-What has a closed form keeps it, the integrand always; the rest of the dual side is derived. For
-a sum that is the infimal convolution (f+g)*(t) = inf_s f*(s) + g*(t−s): at the u with
-f′(u) + g′(u) = t the infimum lies at s = f′(u) (R. T. Rockafellar, "Convex Analysis", 1970,
-theorem 16.4), and the value is u t − f(u) − g(u).
+Closed forms are kept where there are some (always for the integrand); the rest of the dual side is
+computed numerically. The conjugate of a sum is the infimal convolution
+(f+g)*(t) = inf_s f*(s) + g*(t−s), attained at s = f′(u) for the u with f′(u) + g′(u) = t
+(R. T. Rockafellar, "Convex Analysis", 1970, theorem 16.4); its value is u t − f(u) − g(u).
 
-The results are of the type of D, and one record for equal arguments, compiled once.
+Results have the type of D. Equal arguments give the same record, so that it is compiled only once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from divkit.fdiv._formulas import Formula, Formulas
 from divkit.fdiv._record import Record
 
 R = TypeVar("R", bound=Record)
-# How many results are kept.
+# The size of each cache of results.
 _KEPT = 256
 
 
@@ -130,7 +130,7 @@ def _added(D: Record, E: Record) -> Record:
 
 
 def exchanged(D: R) -> R:
-    """Return the divergence of exchanged arguments: the one that D names, or one made from D."""
+    """Return the adjoint (P, Q) ↦ D(Q‖P): the one that D declares, or one derived from D."""
     if D.adjoint_of == "derived":
         return cast(R, adjoint(D))
     if D.adjoint_of is None:
@@ -140,7 +140,7 @@ def exchanged(D: R) -> R:
 
 @functools.lru_cache(_KEPT)
 def adjoint(D: Record) -> Record:
-    """Return (P, Q) ↦ D(Q‖P), generator f◇(u) = u f(1/u), for a D that does not name it.
+    """Return (P, Q) ↦ D(Q‖P), generator f◇(u) = u f(1/u), for a D that declares none.
 
     Its dual side mirrors that of D, f◇′(u) = −f*(f′(1/u)) and f◇*(−f*(t)) = −t.
     """
@@ -170,7 +170,7 @@ def adjoint(D: Record) -> Record:
 
 
 def symmetrized(D: R) -> R:
-    """Return ½ (D + its adjoint), which is D itself where that is symmetric."""
+    """Return ½ (D + its adjoint), which is D itself if D is symmetric."""
     return D if D.is_symmetric else cast(R, _symmetrized(D))
 
 
@@ -240,7 +240,7 @@ def _skewed(D: Record, pi: float) -> Record:
     if not _is_smooth(derivative):
         return result
 
-    # r stays below 1/(1−π), however large u is, so nothing cancels near the end of the domain.
+    # Solve for r, not u: it stays below 1/(1−π), so nothing cancels near the end of the domain.
     def solve(t: Array, xp: Any) -> Array:
         low, high = derive.bracket(lambda r: along(r, xp), t, xp, largest)
         return xp.sqrt(low) * xp.sqrt(high)
@@ -258,7 +258,8 @@ def _skewed(D: Record, pi: float) -> Record:
 def dual_at(D: Record) -> Formula:
     """Return u ↦ f*(f′(u)) = u f′(u) − f(u), without the cancellation of that difference.
 
-    It is minus the derivative of the adjoint at 1/u, and known where the parts of D have it.
+    It is minus the derivative of the adjoint's generator at 1/u; for a composite D it is assembled
+    from its parts.
     """
     f = D.formulas
     make, parts = D.recipe or (None, ())
@@ -280,7 +281,7 @@ def dual_at(D: Record) -> Formula:
     if D.adjoint_of != "derived" and (make is None or isinstance(make, Family)):
         other = exchanged(D).formulas.derivative
         return lambda u, xp: -other(1 / u, xp)
-    if make is not None and not isinstance(make, Family):  # its conjugate is computed from this
+    if make is not None and not isinstance(make, Family):  # custom: f* is numerical too
         return derive.dual_of(f.generator, f.derivative, D.slope)
 
     def closed(u: Array, xp: Any) -> Array:
@@ -302,7 +303,7 @@ def _derived(
     cone: Any,
     **words: Any,
 ) -> Record:
-    """Return the record of a generator that is made from that of D and whose dual is computed."""
+    """Return a record with a generator made from that of D and a numerically computed dual side."""
     return replace(
         D,
         formulas=replace(derive.formulas(generator, derivative, integrand, limits), cone=cone),
@@ -314,10 +315,10 @@ def _derived(
 
 
 def _along_log_ratio(D: Record) -> Record:
-    """Return D with activation f′(e^v): no equation to solve, no digits lost near a finite slope.
+    """Return D with activation f′(e^v), which solves no equation and is exact near a finite slope.
 
-    The critic's output is then the logarithm of the ratio p/q. Where f has kinks or straight
-    pieces, or the slope is infinite and v itself will do, D stays as it is.
+    The critic's output is then the logarithm of the ratio p/q. D is returned unchanged if f has
+    kinks or linear pieces, or if the slope is infinite, where v itself is an activation.
     """
     if D.slope == INF or not _is_smooth(D.formulas.derivative):
         return D
@@ -334,7 +335,7 @@ def _along_log_ratio(D: Record) -> Record:
 
 
 def _is_smooth(derivative: Formula) -> bool:
-    """Return whether f′ rises everywhere and jumps nowhere, as far as a fine grid shows."""
+    """Return whether f′ is strictly increasing and continuous, as far as a fine grid shows."""
     with np.errstate(all="ignore"):
         f_prime = derivative(np.exp(np.linspace(-6, 6, 4801)), np)
     rise = np.diff(f_prime)

@@ -1,8 +1,8 @@
-"""D(P‖Q) of Dask arrays, larger than memory: partial sums per block, added up in a tree.
+"""D(P‖Q) of Dask arrays larger than memory: partial sums per block, reduced in a tree.
 
-Two passes: the first finds the masses, the second, each row's factor known, the sum. The second
-is of tasks of its own, so that no block waits in memory from one to the other. Entries and masses
-are checked when they are computed.
+The first of two passes computes the masses, the second, knowing each row's factor, the sum. The
+second has tasks of its own, so that no block is kept in memory from one pass to the other. Entries
+and masses are checked when they are computed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from divkit.fdiv._integral import critic, integral
 from divkit.fdiv._normalize import Pair, atoms_last, equal_masses, mass_tolerance
 from divkit.fdiv._record import Record
 
-LEAST, MOST = 1e-100, 1e100  # masses of which products neither overflow nor underflow
+LEAST, MOST = 1e-100, 1e100  # masses whose products neither overflow nor underflow
 
 
 def evaluate(D: Record, p: Array, q: Array, *, axis: int, keepdims: bool, normalize: bool) -> Array:
@@ -54,7 +54,7 @@ def _over_blocks(
     one_each: bool,
 ) -> tuple[Any, Array, int, Any]:
     """Return the namespace, `function` of every pair of blocks, the axis and the dtype."""
-    # Within reach of Dask arrays alone, whose library is there then.
+    # Only reached with Dask arrays, so Dask is installed.
     from dask.graph_manipulation import bind
 
     xp = _check.namespace(p, q)
@@ -67,7 +67,7 @@ def _over_blocks(
     tolerance = mass_tolerance(p, q)
     p, q, position = atoms_last(p, q, axis, xp)
     p_mass, q_mass = _mass("p", p, xp), _mass("q", q, xp)
-    # One number a row: these are checked together, and both passes wait for that.
+    # One number per row: they are checked together, and the second pass waits for that.
     masses = xp.stack(xp.broadcast_arrays(p_mass, q_mass)).rechunk(-1)
     masses = masses.map_blocks(_checked, counts, tolerance, normalize, dtype=complex, meta=_META)
     p, q = bind((p, q), masses)
@@ -110,7 +110,7 @@ def _block_mass(x: Array, name: str, block_info: Any = None) -> Array:
 
 
 def _added(x: Array, axis: Any, keepdims: bool) -> Array:
-    """Return the sum of numbers high + low · i over the last axis, one again."""
+    """Return the sum over the last axis of numbers high + low · i, in the same form."""
     high, low = exact_sum(x.real, np)
     total = high + 1j * (low + x.imag.sum(axis=-1))
     return total[..., None] if keepdims else total

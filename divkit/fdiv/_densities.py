@@ -21,7 +21,7 @@ from divkit.fdiv._record import if_only_p, if_only_q
 Vector = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]
 INF = math.inf
-# From a peak further away nothing is measured: powers of ten of it leave float64.
+# The largest distance used as a scale around a peak: its multiples must not overflow.
 _FAR = 1e299
 
 
@@ -34,7 +34,7 @@ class Integral:
     value : float
         D(P‖Q).
     error : float
-        The estimated absolute error of `value`, which quadrature cannot prove.
+        An estimate of the absolute error of `value`, not a bound.
     mass_p, mass_q : float
         ∫ p and ∫ q as given, before `normalize` divides by them.
     """
@@ -60,43 +60,43 @@ def from_densities(
 ) -> Integral:
     """Return D(P‖Q) = ∫ q f(p/q) between two densities on an interval or a rectangle.
 
-    Log-densities are asked for, as densities themselves underflow where their ratio still
-    matters; −inf means no density. The integrand is taken from their difference, so that nearly
-    equal densities do not cancel.
+    The inputs are log-densities, as densities underflow where their ratio still matters; −inf
+    stands for a density of 0. The integrand is computed from the difference of the two, so that
+    nearly equal densities do not cancel.
 
     Parameters
     ----------
     D : Divergence
-        Which divergence.
+        The divergence.
     logp, logq : callable
-        The log-densities, of an array of n points: shape (n,) on an interval, (n, 2) on a
-        rectangle. They return n values below +inf.
+        The log-densities. They take an array of n points, of shape (n,) on an interval or (n, 2)
+        on a rectangle, and return n values below +inf.
     support : pair of floats, or two pairs
         ``(low, high)``, or one such pair for each coordinate of a rectangle; ends may be infinite.
     normalize : bool
         Divide each density by its integral, for unnormalized ones.
     points : sequence of points
-        Where to split the region: at jumps, kinks and narrow peaks. The peaks of densities of one
-        variable are searched for on their own.
+        Where to split the region: at jumps, kinks and narrow peaks. The peaks of univariate
+        densities are found automatically.
     rtol : float
-        The relative accuracy to reach. Rounding in the log-densities limits it where they nearly
-        agree, and then counts in `error`.
+        The relative accuracy to reach. Where the log-densities nearly agree, their rounding errors
+        limit it; these are included in `error`.
 
     Returns
     -------
     Integral
         With `value`, `error`, `mass_p` and `mass_q`; ``float`` of it is the value. The value is
-        +inf where p > 0 = q at a node of the rule and f′(∞) is infinite, or p = 0 < q and f(0⁺) is.
+        +inf if, at a quadrature node, p > 0 = q and f′(∞) is infinite, or p = 0 < q and f(0⁺) is.
 
     Raises
     ------
     TypeError
-        If `D` is no divergence, or a log-density returns no real array.
+        If `D` is not a divergence, or a log-density does not return a real array.
     ValueError
-        If a log-density returns nan or +inf, or another shape than asked, or a density does not
+        If a log-density returns nan, +inf or an array of the wrong shape, or a density does not
         integrate to 1.
     ConvergenceError
-        If the quadrature does not converge, as where D is infinite because of the tails.
+        If the quadrature does not converge, for example because the tails make D infinite.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def from_densities(
     def mass(log: LogDensity) -> Estimate:
         def density(x: Vector) -> tuple[Vector, Vector]:
             values, rounding = _with_rounding(log, x)
-            with np.errstate(over="ignore"):  # an infinite mass, which does not converge
+            with np.errstate(over="ignore"):  # an infinite mass is reported as not converged
                 return np.exp(values), np.exp(values) * rounding
 
         return _converged(integrate(density, cuts, 1e-12), "a density", support)
@@ -137,8 +137,8 @@ def from_densities(
         (lp, off_p), (lq, off_q) = (_with_rounding(log, x) for log in logs)
         lp, lq = lp - shift[0], lq - shift[1]
         h = _integrand(D, lp, lq)
-        # What a rounding of the logarithms would change: little for smooth f, more at a kink.
-        # inf − inf, which does not converge anyway
+        # The effect of rounding errors in the logarithms: small for smooth f, larger at a kink.
+        # It may be inf − inf, where the quadrature does not converge anyway.
         with np.errstate(over="ignore", invalid="ignore"):
             noise = np.abs(_integrand(D, lp + off_p, lq) - h)
             noise += np.abs(_integrand(D, lp, lq + off_q) - h)
@@ -152,7 +152,7 @@ def from_densities(
 
 
 def _with_rounding(log: LogDensity, x: Vector) -> tuple[Vector, Vector]:
-    """Return log(x), and by how much rounding, its own and that of x, may move it."""
+    """Return log(x), and how much rounding errors, its own and that of x, may change it."""
     values = log(x)
     with np.errstate(over="ignore", invalid="ignore"):
         step = np.abs(log(np.nextafter(x, INF)) - values) + 2.2e-16 * (1 + np.abs(values))
@@ -160,7 +160,7 @@ def _with_rounding(log: LogDensity, x: Vector) -> tuple[Vector, Vector]:
 
 
 class _InfiniteAtNodeError(Exception):
-    """The integrand is +inf at an inner point, and so is D."""
+    """The integrand is +inf at a quadrature node, and so is D."""
 
 
 def _integrand(D: Divergence, lp: Vector, lq: Vector) -> Vector:
@@ -169,7 +169,7 @@ def _integrand(D: Divergence, lp: Vector, lq: Vector) -> Vector:
     ratio = np.where(both, lp, 0.0) - np.where(both, lq, 0.0)
     top = np.maximum(lp, lq)
     with np.errstate(all="ignore"):
-        # In this order, as the density underflows in tails where h is large.
+        # Add logarithms before exponentiating: densities underflow in tails where h is large.
         value = np.where(both, np.exp(top + log_of_unit(D, ratio)), 0.0)
     for alone, limit in (
         ((lp == -INF) & (lq > -INF), if_only_q(D)),
@@ -205,7 +205,7 @@ def _box(support: Sequence[Any]) -> list[tuple[float, float]]:
 
 
 def _evaluated(name: str, log: LogDensity, box: list[tuple[float, float]]) -> LogDensity:
-    """Return `log`, kept off the ends of the support and with its answers checked."""
+    """Return `log`, evaluated strictly inside the support and with its output validated."""
     low, high = (np.array(ends) for ends in zip(*box, strict=True))
     least, most = np.nextafter(low, INF), np.nextafter(high, -INF)
 
@@ -276,14 +276,14 @@ def _cuts(
 
 
 def _peak(log: LogDensity, ends: tuple[float, float]) -> list[float]:
-    """Return the highest point of a density as a search on all scales finds it, if any."""
+    """Return the mode of a density, if a search over all scales finds one."""
     low, high = ends
     sizes = 10.0 ** np.arange(-8, 9)
     if math.isfinite(low) and math.isfinite(high):
         grid = low + (high - low) * np.linspace(0, 1, 402)[1:-1]
     else:
         anchor = low if math.isfinite(low) else high if math.isfinite(high) else 0.0
-        # An end far from 0 has no neighbors at such distances.
+        # Around an end far from 0 the smallest steps would be lost to rounding: enlarge them.
         steps = np.outer([1, 2, 5], sizes).ravel() * max(1.0, abs(anchor) * 2.0**-40)
         with np.errstate(over="ignore"):
             grid = anchor + np.sort(np.concatenate([-steps, [0.0], steps]))
@@ -306,7 +306,7 @@ def _peak(log: LogDensity, ends: tuple[float, float]) -> list[float]:
 def _around(log: LogDensity, center: float, ends: tuple[float, float]) -> Vector:
     """Return points around a peak, at growing distances until the density has vanished.
 
-    Between them quadrature sees the density at its own scale, wherever on the line it lies.
+    Cuts there let the quadrature resolve the density on its own scale, wherever it lies.
     """
     low, high = ends
     top = float(log(np.array([[center]]))[0])
@@ -316,18 +316,18 @@ def _around(log: LogDensity, center: float, ends: tuple[float, float]) -> Vector
     for end in ends:
         reach = abs(center) + 1
         if abs(end - center) < 1e-6 * reach:
-            # A peak at an end is a pole: its mass reaches down to the smallest numbers.
+            # A peak at an end is a pole, whose mass extends down to the smallest distances.
             x = end + math.copysign(1.0, center - end) * 10.0 ** -np.arange(0.0, 300, 2)
             found.extend(x[(x > low) & (x < high)])
             continue
-        # No round numbers, as jumps are there, and a jump just inside a cut goes unseen.
+        # Avoid round numbers: jumps tend to lie there, and one right beside a cut is missed.
         distances = 0.7345 * min(reach, _FAR) * 10.0 ** np.linspace(-12, 8, 81)
         x = center + math.copysign(1.0, end - center) * distances
         x = x[(x > low) & (x < high) & (x != center)]
         if len(x):
             with np.errstate(over="ignore"):
                 drop = top - log(x[:, None])
-            # From where it has begun to fall to the first point where nothing is left.
+            # From where the density has begun to drop to the first point where it is negligible.
             last = int(np.argmax(drop > 100)) if drop[-1] > 100 else len(x)
             found.extend(x[: last + 1][drop[: last + 1] > 0.1])
     return np.unique(found)

@@ -1,4 +1,4 @@
-"""Sums, products and differences that keep what rounding drops.
+"""Sums, products and differences that keep their rounding errors.
 
 A number is held as an unevaluated sum high + low of two doubles (T. J. Dekker, "A floating-point
 technique for extending the available precision", 1971).
@@ -26,7 +26,7 @@ def exact_sum(x: Array, xp: Any) -> tuple[Array, Array]:
 
 
 def quotient(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Return a / b for two numbers held as high + low, held so."""
+    """Return a / b for two numbers held as high + low, in the same form."""
     high = a[0] / b[0]
     product, error = two_product(high, b[0])
     low = ((a[0] - product) - error + a[1] - high * b[1]) / b[0]

@@ -1,7 +1,7 @@
 """The few functions that several formulas of the catalogue share, free of cancellation.
 
-Like every formula they are written against an array namespace `xp`, which may bring kernels of its
-own for some (`own`). Those of the integrands branch where they are given plain numbers; compiled
+Like every formula they are written against an array namespace `xp`, which may supply its own
+kernels for some of them (`own`). Those used in integrands branch when given Python floats; compiled
 loops have their own versions, in `divkit.fdiv._simd`.
 """
 
@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def own(function: F) -> F:
-    """Let a namespace bring its own version of a function, as an attribute of ``xp.KERNELS``."""
+    """Let a namespace supply its own version of a function, as an attribute of ``xp.KERNELS``."""
 
     @functools.wraps(function)
     def chosen(*args: Any) -> Any:
@@ -33,7 +33,7 @@ def own(function: F) -> F:
 @own
 def softplus(x: Array, xp: Any) -> Array:
     """Return log(1 + eˣ); the exponential never overflows."""
-    # Not by abs(x): automatic differentiation would have its slope 0 at 0.
+    # Not by abs(x), to which automatic differentiation assigns the slope 0 at 0.
     return xp.where(x > 0, x, 0.0) + xp.log1p(xp.exp(xp.where(x > 0, -x, x)))
 
 
@@ -52,7 +52,7 @@ def sigmoid(x: Array, xp: Any) -> Array:
 
 @own
 def raised(x: Array, least: float, xp: Any) -> Array:
-    """Return max(x, least), of derivative 0 up to `least`."""
+    """Return max(x, least), with derivative 0 up to `least`."""
     return xp.where(x > least, x, least)
 
 
@@ -138,8 +138,8 @@ def power_increment(p: Array, q: Array, half_log: Array, exponent: float, xp: An
     """Return p ((p/q)^e − 1), given ½ log(p/q)."""
     x = 2 * exponent * half_log
     near = xp.abs(x) < 1
-    # By √p/√q: p/q may overflow, its power where the product does not, and the exponential of a
-    # large x loses digits.
+    # By √p/√q: p/q may overflow, its power may overflow where the product with p does not, and the
+    # exponential of a large x loses digits.
     root = (xp.sqrt(p) / xp.sqrt(q)) ** exponent
     return xp.where(near, p * xp.expm1(xp.where(near, x, 0.0)), p * root * root - p)
 
@@ -157,7 +157,7 @@ def expm1_minus(x: Array, expm1_x: Array, xp: Any) -> Array:
 def alpha_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: Any) -> Array:
     """Return q (u^a − 1 − a(u−1)) / (ab) ≥ 0 for u = p/q, where b = a − 1.
 
-    The two orders are given both, as the difference would round one of them.
+    Both orders are given, as computing one from the other would round it.
     """
     # h_a(p, q) = h_{1−a}(q, p): with an order of at least ½ no pole is near.
     if a < 0.5:
@@ -173,7 +173,7 @@ MODERATE_ORDER = 8.0
 def moderate_power_term(
     p: Array, q: Array, difference: Array, a: float, b: float, xp: Any
 ) -> Array:
-    """Return `power_term` for an order from ½ to 8, for which compiled loops have a fraction."""
+    """Return `power_term` for an order from ½ to 8, where compiled loops use a fraction instead."""
     return power_term(p, q, difference, a, b, xp)
 
 
@@ -181,8 +181,8 @@ def power_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: An
     """Return `alpha_term` for an order of at least ½."""
     half_log = half_log_ratio(p, q, difference, xp)
     close = xp.abs(half_log) < 0.5
-    # a h = p (u^b − 1)/b − (p−q), and close to the diagonal, where that cancels, KL and the rest
-    # of the power beyond its first order.
+    # a h = p (u^b − 1)/b − (p−q); close to the diagonal, where that cancels, it is computed as the
+    # KL term plus the terms of the power beyond first order.
     x = 2 * b * xp.where(close, half_log, 0.0)
     near = kl_term(p, q, difference, xp) + p * (expm1_minus(x, xp.expm1(x), xp) / b)
     far = power_increment(p, q, half_log, b, xp) / b - difference
@@ -192,11 +192,11 @@ def power_term(p: Array, q: Array, difference: Array, a: float, b: float, xp: An
 @own
 def log_wright_omega(x: Array, xp: Any) -> Array:
     """Return y with y + e^y = x, so that e^y = ω(x) = W(eˣ) without the overflow of eˣ."""
-    # There e^y is below a rounding error of y. No derivative passes through the iteration, whose
-    # own are 0 to rounding: a formula that overflows would multiply them by infinity.
+    # Far entries bypass the iteration, which would not change them and whose derivatives vanish to
+    # rounding there: a formula that overflows would multiply these by infinity.
     far = (x < -40) | (x == math.inf)
     near = xp.where(far, 0.0, x)
-    # Convex and increasing: from this side Newton's iteration falls to the root from anywhere.
+    # As y + e^y is convex and increasing, Newton's iteration descends to the root from above.
     y = xp.where(near < 0, near, xp.log(xp.where(near > 1, near, 1.0)))
     for _ in range(6):
         exp_y = xp.exp(y)

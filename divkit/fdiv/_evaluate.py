@@ -46,7 +46,7 @@ def evaluate(D: Record, p: Array, q: Array, *, axis: int, keepdims: bool, normal
 
 
 def _is_near_maximum(D: Record, value: Array) -> bool:
-    """Return whether a value is little of f(1) of a D whose maximum is 0, as that of `gan` is."""
+    """Return whether a value is close to 0, for a D with f(1) < 0 and maximum 0 such as `gan`."""
     if not (D.at_one < 0 and D.at_zero == 0 == D.slope and D.is_symmetric):
         return False
     near = value > 0.1 * D.at_one
@@ -54,7 +54,7 @@ def _is_near_maximum(D: Record, value: Array) -> bool:
 
 
 def _below_maximum(D: Record, both: Pair) -> Array:
-    """Return Σ q f(p/q) itself, of a symmetric f with f(0⁺) = 0: the atoms that both have."""
+    """Return Σ q f(p/q) itself, over common atoms, for a symmetric f with f(0⁺) = 0."""
     larger, smaller = np.maximum(both.p, both.q), np.minimum(both.p, both.q)
     shared = smaller > 0
     u = np.where(shared, smaller, 1.0) / np.where(shared, larger, 1.0)
@@ -63,7 +63,7 @@ def _below_maximum(D: Record, both: Pair) -> Array:
 
 
 def _without(both: Pair, where: Array) -> Pair:
-    """Return the pair without some of its atoms, its mass as it was."""
+    """Return the pair without some of its atoms, its mass unchanged."""
     p, q, q_own, difference = (
         np.where(where, 0.0, x) for x in (both.p, both.q, both.q_own, both.difference)
     )
@@ -71,7 +71,7 @@ def _without(both: Pair, where: Array) -> Pair:
 
 
 def _without_underflow(D: Record, both: Pair, common: Array) -> Array:
-    """Return Σ h of so small differences that halves of them are lost, from larger masses."""
+    """Return Σ h, recomputed with scaled-up masses where it is so small that terms underflow."""
     large = 2.0**512
     larger = replace(
         both,
@@ -84,7 +84,7 @@ def _without_underflow(D: Record, both: Pair, common: Array) -> Array:
 
 
 def _without_overflow(D: Record, both: Pair) -> Array:
-    """Return Σ h, with the terms of which f(p/q) overflows from their logarithms."""
+    """Return Σ h, with terms that overflow in f(p/q) computed from their logarithms."""
     from divkit.fdiv._log_integrand import log_of_unit
 
     p, q = np.broadcast_arrays(both.p, both.q)
@@ -116,7 +116,7 @@ def bound(
     p, q = both.p, both.q
     end = D.slope
     if _check.float_bits(T) == 32:
-        end = max(end, float(np.float32(end)))  # as near as such a critic can come to it
+        end = max(end, float(np.float32(end)))  # single precision may round up to this
     T = _check.real("T", T, xp, like=p)
     _check.not_nan("T", T, xp)
     T = _check.atoms_last("T", T, axis, xp)
@@ -128,8 +128,8 @@ def bound(
         loss, infinite_loss = _weighted(q, penalty, xp)
         value = xp.sum(gain - loss, axis=-1) / both.mass
         value = value + xp.sum(infinite_gain - infinite_loss, axis=-1)
-        # A critic that is −inf where P has mass, or past the domain of f*, bounds nothing,
-        # whatever it is worth elsewhere.
+        # A critic that is −inf where P has mass, or past the domain of f*, gives the bound −inf,
+        # whatever its values elsewhere.
         worthless = (p > 0) & ((-math.inf == T) | (end < T)) | ((q > 0) & (penalty == math.inf))
         value = xp.where(xp.any(worthless, axis=-1), -math.inf, value)
     return _finished(value, both, keepdims)
@@ -141,17 +141,17 @@ def _weighted(mass: Array, x: Array, xp: Any) -> tuple[Array, Array]:
     return mass * xp.where(finite, x, 0.0), xp.where((mass > 0) & ~finite, x, 0.0)
 
 
-# Up to this many atoms a loop over plain numbers is done before arrays are set up.
+# Up to this many atoms, a loop over Python floats is faster than setting up arrays.
 _SMALL = 64
 
-# A divergence is compiled, which takes about a second, when the arrays have spent as much on it:
-# on so many atoms, a call counting as some more for its overhead.
+# A divergence is compiled, which takes about a second, once its evaluation on arrays has cost as
+# much: after this many atoms in all, each call counting as some more for its overhead.
 _COMPILE_AFTER, _PER_CALL = 1 << 22, 1 << 11
 _spent: WeakKeyDictionary[Record, int] = WeakKeyDictionary()
 
 
 def _small(D: Record, p: Array, q: Array, axis: int) -> Array | None:
-    """Return D(P‖Q) by a loop over plain numbers; None where that does not serve."""
+    """Return D(P‖Q) by a loop over Python floats; None where that does not apply."""
     if type(p) is np.ndarray and type(q) is np.ndarray:
         if not (p.ndim == q.ndim == 1 and p.dtype == q.dtype == np.float64 and p.size <= _SMALL):
             return None
@@ -165,7 +165,7 @@ def _small(D: Record, p: Array, q: Array, axis: int) -> Array | None:
 
 
 def _large(D: Record, p: Array, q: Array, axis: int, normalize: bool) -> Array | None:
-    """Return D(P‖Q) by the compiled loop; None where that does not serve."""
+    """Return D(P‖Q) by the compiled loop; None where that does not apply."""
     if not (
         type(p) is type(q) is np.ndarray
         and p.size > _SMALL
@@ -194,7 +194,7 @@ def _large(D: Record, p: Array, q: Array, axis: int, normalize: bool) -> Array |
 
 @functools.cache
 def _loops() -> Any:
-    """Return `divkit.fdiv._fused`, which takes a while to load."""
+    """Return `divkit.fdiv._fused`, imported on first use because it is slow to load."""
     from divkit._forks import loading
 
     with loading:

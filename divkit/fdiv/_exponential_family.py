@@ -1,6 +1,6 @@
 """Integrals ∫ p^α q^(1−α) between members of a family, in forms that do not cancel as p → q.
 
-A family is the exponent J(α) = −log ∫ p^α q^(1−α) and KL(P‖Q) = J′(0) read backwards; every
+A family is given by the exponent J(α) = −log ∫ p^α q^(1−α) and by KL(P‖Q), which is −J′(1); every
 divergence that is a power of p/q, or a limit of such, follows from the two. For an exponential
 family with log-partition A, J(α) = α A(θ_p) + (1−α) A(θ_q) − A(α θ_p + (1−α) θ_q) [1]_.
 
@@ -30,12 +30,12 @@ INF = math.inf
 
 @dataclass(frozen=True)
 class Family:
-    """What is known in closed form of two members p and q, given by their parameters.
+    """The closed forms for two members p and q of a family, given by their parameters.
 
     Parameters
     ----------
     name : str
-        For messages.
+        The name in error messages.
     exponent : (alpha, p, q) -> J(α)
         −inf where the integral diverges; called with |α| ≤ |1−α|, where it must be accurate.
     kl : (p, q) -> KL(P‖Q)
@@ -51,7 +51,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Laws:
-    """Two members p and q of a family, and what divergences between them are made of."""
+    """Two members p and q of a family, and the quantities from which divergences are computed."""
 
     family: Family
     p: Any
@@ -59,12 +59,12 @@ class Laws:
 
     def exponent(self, a: float) -> float:
         """Return J(α) = −log ∫ p^α q^(1−α)."""
-        # J_pq(α) = J_qp(1−α): the smaller weight goes first, for what is proportional to it.
+        # J_pq(α) = J_qp(1−α): the smaller weight goes first, as J is proportional to it near 0.
         if a in (0, 1):
             return 0.0
         p, q, weight = (self.p, self.q, a) if abs(a) <= abs(1 - a) else (self.q, self.p, 1 - a)
         J = self.family.exponent(weight, p, q)
-        # 0 ≤ J inside (0, 1) and J ≤ 0 outside, whatever the last rounding.
+        # Enforce 0 ≤ J inside (0, 1) and J ≤ 0 outside against rounding.
         return max(J, 0.0) if 0 < a < 1 else min(J, 0.0)
 
     def largest_exponent(self) -> float:

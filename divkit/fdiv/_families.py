@@ -60,7 +60,7 @@ def _arithmetic_less_geometric(a: float, p: float, q: float, difference: float) 
         h = float(alpha_divergence(a).formulas.integrand(p, q, difference, np))
         if h < INF:
             return a * (1 - a) * h
-    # It is of degree 1, so that the larger may be 1.
+    # Homogeneous of degree 1: scale the larger to about 1.
     if abs(difference) < 0.5 * q:
         k = math.frexp(largest)[1]
         p, q, difference = (math.ldexp(x, -k) for x in (p, q, difference))
@@ -131,7 +131,7 @@ def _gamma_kl(p: Any, q: Any) -> float:
 
 
 def _product_over(x: float, y: float, z: float) -> float:
-    """Return x y / z where y/z may be beyond a double."""
+    """Return x y / z, where y/z may overflow or underflow."""
     (m, i), (n, j), (r, k) = map(math.frexp, (x, y, z))
     with np.errstate(all="ignore"):
         return float(np.ldexp(m * n / r, i + j - k))
@@ -171,13 +171,13 @@ def _dirichlet_kl(p: Any, q: Any) -> float:
         parts = [log_gamma_bregman(x, y, y - x) for x, y in zip(p, q, strict=True)]
         step = math.fsum([*q, *(-x for x in p)])
         of_sums = log_gamma_bregman(math.fsum(p), math.fsum(q), step)
-    if INF in parts:  # Σ q/p − Σq/Σp overflows with them, but for the last of the doubles
+    if INF in parts:  # Σ q/p − Σq/Σp then overflows too, except at the very end of the range
         return INF
     return _total([*parts, -of_sums]) / size
 
 
 def _total(terms: list[float]) -> float:
-    """Return the sum of the terms; ValueError where they cancel to what could not be told."""
+    """Return the sum of the terms; raise ValueError if too few digits survive cancellation."""
     if INF in terms and -INF not in terms and not any(map(math.isnan, terms)):
         return INF
     size = max(map(abs, terms))
@@ -195,8 +195,8 @@ def _total(terms: list[float]) -> float:
 
 
 def _laplace_exponent(a: float, p: Any, q: Any) -> float:
-    # With rates s and t of the two sides, ∫ is (s e^(−tΔ) − t e^(−sΔ))/(s−t) over the scales'
-    # log-mean; for s < t the quotient is e^(−sΔ)(1 + sΔ E), E = (1 − e^(−y))/y at y = (t−s)Δ.
+    # With s = α/b and t = (1−α)/c, ∫ is e^(−g) (s e^(−tΔ) − t e^(−sΔ))/(s−t), g the log-mean gap
+    # of the scales; for s < t the quotient is e^(−sΔ)(1 + sΔ E), E = (1 − e^(−y))/y at y = (t−s)Δ.
     (m, b), (n, c) = p, q
     scales = log_mean_gap(a, c, b, c - b)
     if scales == -INF:

@@ -17,8 +17,8 @@ R = TypeVar("R", bound=Record)
 class Family(Generic[R]):
     """A family of divergences: called with its parameters, it returns a record.
 
-    Equal parameters give the same record. Without parameters the defaults of the declaration
-    hold, and that member stands for the family in the catalogue.
+    Equal parameters give the same record. Parameters left out take the defaults of the declaration;
+    the member with all defaults represents the family in the catalogue.
     """
 
     def __init__(self, declare: Callable[..., R]) -> None:

@@ -31,15 +31,15 @@ class Formulas:
         For u > 0.
     integrand : (p, q, difference, xp) -> h
         q f(p/q) − f(1) q − f′(1)(p−q) ≥ 0 for p, q > 0, in a form that does not cancel as
-        p → q. `difference` is p − q, more accurate than the two numbers can give it.
+        p → q. `difference` is p − q, more accurate than by subtracting the rounded p and q.
     conjugate : (t, xp) -> f*(t)
         The supremum over u ≥ 0, for t below the slope.
     ratio : (t, xp) -> f*′(t)
-        The density ratio that a critic's value t stands for.
+        The density ratio p/q at which t is the value of the optimal critic.
     activation : (v, xp) -> g(v)
         Increasing, from all of ℝ into the domain of f*.
     penalty : (v, xp) -> f*(g(v))
-        Fused, so that it is finite wherever the mathematics is.
+        Fused, so that it is finite wherever the exact value is.
     cone : (p, q, xp) -> h, optional
         The integrand as a convex expression, made of affine ones and of the functions of
         `divkit.cvx`: `relative_entropy`, `absolute`, `positive`, `length`, `square_over`, `power`.

@@ -1,7 +1,7 @@
 """One pass over p and q in a compiled loop, generated from any record's integrand.
 
 The pass checks the entries, adds up both masses and sums the integrand. Large inputs are cut into
-pieces for plain threads.
+pieces that run in threads.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from divkit.fdiv._record import Record, if_only_p, if_only_q
 
 Array = NDArray[Any]
 
-PER_THREAD = 1 << 18  # entries that are worth a thread
-ROWS = 1 << 15  # rows in one go: what is known of each stays in the cache
+PER_THREAD = 1 << 18  # entries that make another thread worthwhile
+ROWS = 1 << 15  # rows at once, so that their sums stay in the cache
 
 
 def integral(
     D: Record, p: Array, q: Array, *, equal: bool = True
 ) -> tuple[Array, Array, Array] | None:
-    """Return ∫h of p and q·(mass p/mass q), mass p and mass q; None if this is not for the loop.
+    """Return ∫h of p and q·(mass p/mass q), mass p and mass q; None if the loop does not apply.
 
     Parameters
     ----------
     D : Record
-        Whose integrand is summed.
+        The record whose integrand is summed.
     p, q : array, shape (rows, n), float32 or float64, C order
         Measures of positive mass.
     equal : bool
-        Whether masses may be expected to be equal in double precision: if so one pass is enough.
+        Whether masses can be expected to be equal in double precision, so that one pass suffices.
 
     Returns
     -------
     excess, p_mass, q_mass : array, shape (rows,)
-        D(P‖Q) = f(1) + excess / p_mass. None where an entry is not a finite normal number ≥ 0, a
-        mass is 0 or out of the ordinary, or the integrand cannot be compiled: the generic path
-        finds the words or the number.
+        D(P‖Q) = f(1) + excess / p_mass. None if an entry is negative, not finite or tiny but not 0,
+        a mass is 0 or extreme, or the integrand cannot be compiled or overflows: the generic path
+        then raises the error or computes the value.
     """
     known = not equal or p.dtype == np.float32
     # Where f has a kink at 1, q is scaled even if masses are expected to be equal.
@@ -68,7 +68,7 @@ def integral(
 def _integral(
     D: Record, kernel: Any, p: Array, q: Array, known: bool, scaled: bool
 ) -> tuple[Array, Array, Array] | None:
-    """Return the integral and the masses; if the masses are to be `known`, they come first."""
+    """Return the integral and the masses; if `known`, the masses are computed first."""
     scale, nought = np.ones(len(p)), np.zeros(len(p))
     if known:
         p_mass, q_mass = _masses(p, q)
@@ -82,7 +82,7 @@ def _integral(
         p_mass, q_mass = sums[P_MASS], sums[Q_MASS]
         if not _are_ordinary(p_mass, q_mass):
             return None
-    # A nan or an infinity among the entries shows in the masses, an overflow in the integral.
+    # The masses show whether an entry is nan or infinite, the integral whether h overflowed.
     if sums[REFUSED].any() or not np.isfinite(sums[INTEGRAND]).all():
         return None
     mismatch = sums[DIFFERENCE] / p_mass
@@ -92,17 +92,17 @@ def _integral(
         mismatch = sums[DIFFERENCE] / p_mass
     excess, curvature = _excess(D, sums), _curvature(D)
     if np.isfinite(curvature):
-        # The masses still differ by some roundings, which count when p ≈ q: F(c) = ∫h(p, cq) at
+        # The masses still differ by rounding, which matters when p ≈ q: F(c) = ∫h(p, cq) at
         # c = 1 + δ is F(1) − ½ f″(1) δ² mass, up to δ·F.
         excess = np.maximum(excess - 0.5 * curvature * mismatch**2 * p_mass, 0.0)
     elif (np.abs(mismatch) > 1e-15 * excess / p_mass).any():
-        # Where f has a kink at 1 the effect is of first order: put the rest of the factor in.
+        # Where f has a kink at 1 the effect is of first order: correct the factor instead.
         excess = _excess(D, _sums(kernel, p, q, scale, scale * mismatch))
     return excess, p_mass, q_mass
 
 
 def _vanishes(q: Array, scale: Array) -> bool:
-    """Return whether an entry of q times its factor is below what the loops take."""
+    """Return whether an entry of q times its factor is below the least that the loops accept."""
     least = np.min(q, axis=1, where=q > 0, initial=np.inf)
     return bool((least * scale < _loops.SMALLEST).any())
 
@@ -130,7 +130,7 @@ def _sums(kernel: Any, p: Array, q: Array, scale: Array | None, rest: Array | No
 
 
 def _run(kernel: Any, shape: tuple[int, ...]) -> Array:
-    """Return the sums of every row, shape (SUMS, rows), the work cut into pieces for threads."""
+    """Return the sums of every row, shape (SUMS, rows), computed in pieces by threads."""
     rows, n = shape
     parts = _loops.parts(n)
     out = np.zeros((_loops.SUMS, rows * parts))  # not every kernel sets all
@@ -144,7 +144,7 @@ def _run(kernel: Any, shape: tuple[int, ...]) -> Array:
 
 @functools.lru_cache(maxsize=512)
 def _compiled(D: Record, make: Any, scaled: bool) -> Any:
-    """Return the pass, with or without a scale; None if the integrand is beyond the compiler."""
+    """Return the pass, with or without a scale; None if the integrand cannot be compiled."""
     kernel = _pass(D, make)
     return kernel if _compiles(kernel, _loops.example(scaled)) else None
 
@@ -155,7 +155,7 @@ def _pass(D: Record, make: Any) -> Any:
 
 
 def compile_or_none(D: Record, loop: Any) -> Any:
-    """Return the loop made from the integrand of `D`, compiled; None if that cannot be."""
+    """Return the loop made from the integrand of `D`, compiled; None if that fails."""
     kernel, example = loop(_inline.compilable(D.formulas.integrand))
     return kernel if _compiles(kernel, example) else None
 

@@ -1,4 +1,4 @@
-"""Gaussian laws: ∫ p^α q^(1−α) and KL, in coordinates in which one covariance is 1."""
+"""Gaussian laws: ∫ p^α q^(1−α) and KL, in coordinates in which one covariance is the identity."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ INF = math.inf
 
 def _gaussian_exponent(a: float, p: Any, q: Any) -> float:
     white = _whitened(p, q)
-    # In these coordinates (1−α) Σ_p + α Σ_q.
+    # The diagonal of (1−α) Σ_p + α Σ_q in these coordinates.
     scale = np.where(np.abs(white.e) < 0.5, 1 + (1 - a) * white.e, a + (1 - a) * white.ratio)
     largest = np.max(white.ratio)
     pairs = [*zip(white.inverse_e.tolist(), (-white.log_ratio).tolist(), strict=True)]
     if len(scale) == 1 and scale[0] < 0.1 * abs(1 - a) * largest:
-        # Of one variance the last digit is known, however much cancels.
+        # For one variable it is computed in exact arithmetic, however much cancels.
         of_p, of_q = float(p[1][0, 0]), float(q[1][0, 0])
         log_mean_of_p = log_mean_ratio(a, of_q, of_p)
         if log_mean_of_p == -INF:
@@ -35,14 +35,14 @@ def _gaussian_exponent(a: float, p: Any, q: Any) -> float:
         scale = np.exp(log_scale)
         gaps = [log_mean_of_p + a * white.log_ratio[0]]
     else:
-        # What is singular but for rounding is singular.
+        # A matrix that is singular up to rounding counts as singular.
         of_largest = 1e-15 * largest if largest < INF else 0.0
         if np.any(scale <= 1e-15 * abs(a) + abs(1 - a) * of_largest):
             return -INF
         log_scale = white.log_ratio + [log_mean(a, e, log_u) for e, log_u in pairs]
         gaps = [gap_of_ratio(a, e, log_u) for e, log_u in pairs]
     square = white.shift**2 / scale
-    # Where a square or a ratio is beyond a double, by logarithms.
+    # Use logarithms where a square or a ratio overflows or underflows.
     logs = 2 * white.log_shift - log_scale
     ordinary = (square > 1e-290) & (square < INF) & (scale < INF) & (white.ratio > 0)
     quadratic = float(np.sum(np.where(ordinary, square, np.exp(logs))))
@@ -62,9 +62,9 @@ def _gaussian_total_variation(p: Any, q: Any) -> float | None:
 
 @dataclass(frozen=True)
 class _White:
-    """Coordinates in which Σ_q is 1, Σ_p is diag(λ) and the shift is δ.
+    """Coordinates in which Σ_q is the identity, Σ_p is diag(λ) and the difference of means is δ.
 
-    λ and δ are 0 or infinite where they are beyond a double; their logarithms are not.
+    λ and δ may overflow or underflow to 0; their logarithms do not.
     """
 
     ratio: Any  # λ
@@ -81,12 +81,12 @@ class _White:
 
 
 def _whitened(p: Any, q: Any) -> _White:
-    # All sizes are brought near 1; the powers of 2 go into the results.
+    # Everything is scaled to about 1; the powers of 2 are restored in the results.
     (cov_p, i), (cov_q, j) = (_near_one(law[1], even=True) for law in (p, q))
     half, k = _near_one(0.5 * p[0] - 0.5 * q[0])
     L = np.linalg.cholesky(cov_q)
     left, roots, _ = np.linalg.svd(np.linalg.solve(L, np.linalg.cholesky(cov_p)))
-    # Squares of singular values keep twice the digits of small λ, and λ−1 those of λ near 1.
+    # Squared singular values are accurate for small λ, eigenvalues of λ−1 for λ near 1.
     roots, rotation = roots[::-1], left[:, ::-1]
     ratio = np.ldexp(roots**2, i - j)
     e = ratio - 1

@@ -1,4 +1,4 @@
-"""Formulas inside compiled loops: which compiled function stands for which plain one."""
+"""Formulas inside compiled loops: which compiled function replaces which plain one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _known: WeakSet[Any] = WeakSet()
 
 
 def compilable(formula: Any) -> Any:
-    """Return a formula as loops call it, all plain functions that it calls made known to numba."""
+    """Return a formula as loops call it, after registering the functions it calls with numba."""
     for function in _called(formula):
         _make_known(function)
     return _simd.inlined(formula)

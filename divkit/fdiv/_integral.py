@@ -1,7 +1,7 @@
 """The sum of the integrand over atoms, and the critic at each: in any array library.
 
-Where one of p and q is 0, what an atom counts follows from the limits of the record; compiled loops
-and plain numbers use the same (`if_only_p` and `if_only_q` of `divkit.fdiv._record`).
+Where one of p and q is 0, an atom's contribution follows from the limits of the record; compiled
+loops and the loop over floats use the same (`if_only_p` and `if_only_q` of `divkit.fdiv._record`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from divkit.fdiv._record import Record
 
 
 def integral(D: Record, both: Pair) -> tuple[Array, Array]:
-    """Return Σ h over the atoms, and apart from it what is infinite, with their derivatives.
+    """Return Σ h over the atoms and, separately, its infinite part, with their derivatives.
 
     Where p, q > 0 the derivatives are those of the integrand. Where one is 0, h is linear to
     first order, by the limits of the record: D has the derivative f′(0⁺) in p and f(0⁺) in q
     where p = 0, and f′(∞) in p and −f*(f′(∞)) in q where q = 0, less those of the affine part.
-    An infinite one is kept out of the sum, which mass divides: it belongs to its atom alone.
+    An infinite one is kept out of the sum, which is divided by the mass: it must affect the
+    derivative at its own atom only.
     Where both are 0 there is no atom: the derivatives are those at p = q.
     """
     xp, p, q, difference = both.xp, both.p, both.q, both.difference
@@ -49,7 +50,7 @@ def integral(D: Record, both: Pair) -> tuple[Array, Array]:
 
 def _infinite(where: Array, x: Array, limit: float, xp: Any) -> Array:
     """Return Σ ±∞ · x with 0 · ∞ = 0, in the value and in its derivative."""
-    # A product that overflows unless a factor is 0, the one from backpropagation included.
+    # This product overflows unless a factor is 0, and so does the one in backpropagation.
     large = (2.0**100 if _check.float_bits(x) == 32 else 2.0**1000) * xp.astype(where, x.dtype)
     total = xp.sum(x * large * large * large, axis=-1)
     return total if limit > 0 else -total
@@ -60,8 +61,8 @@ def critic(D: Record, both: Pair) -> Array:
     xp, p, q = both.xp, both.p, both.q
     with _check.quiet(xp):
         inside = (p > 0) & (q > 0)
-        # A ratio too large or small for a double is still not 0 or ∞: there the critic would be
-        # infinite at an atom where it must not be.
+        # A ratio that overflows or underflows is not ∞ or 0, where the critic might be infinite:
+        # clip it to the range of normal numbers.
         limits = xp.finfo(p.dtype)
         u = xp.where(inside, p, 1.0) / xp.where(inside, q, 1.0)
         if both.tiny is not None:
@@ -71,7 +72,7 @@ def critic(D: Record, both: Pair) -> Array:
         u = xp.where((p > 0) & (q == 0), math.inf, u)
         T = xp.astype(D.derivative(u), both.dtype)
         if D.slope < math.inf:
-            # Nor may rounding carry it to the end of the domain of f*, or past it.
+            # Nor may rounding carry T out of the domain of f*.
             end = D.conjugate_domain.largest(single=both.dtype == xp.float32)
             T = xp.where((q > 0) & (end < T), end, T)
     return T

@@ -1,4 +1,4 @@
-"""The bits of a double, and a product and a sum with one rounding, inside compiled loops."""
+"""The bits of a double, and a fused multiply-add, for use in compiled loops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from divkit._compile import compiled
 # No flag that would let the compiler assume away nan, infinity or an exact difference.
 FLAGS = {"contract", "nsz"}
 inlined = compiled(keep=False, forceinline=True, fastmath=FLAGS)
-# Sums, and nothing else, may be taken in any order.
+# Sums, and nothing else, may be reordered.
 summing = compiled(keep=False, forceinline=True, fastmath=FLAGS | {"reassoc"})
 
 

@@ -1,4 +1,4 @@
-"""Differences of log Γ from its chords and tangents, from the smallest numbers to the largest."""
+"""Differences of log Γ from its chords and tangents, for the smallest to the largest arguments."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from divkit.fdiv._elementary import kl_term
 from divkit.fdiv._log_gaps import excess_over_log, log_mean_gap, log_ratio
 
 INF = math.inf
-LARGE = 1e290  # arguments beyond, of which log Γ overflows, are taken times `SMALLER`
+LARGE = 1e290  # beyond it log Γ may overflow: arguments and results are scaled by `SMALLER`
 SMALLER = 2.0**-64
 _STIRLING = 1e10  # beyond it 1/x is a rounding error of lgΓ(x)
 
 
 def log_gamma_gap(a: float, p: float, q: float, step: float) -> float:
-    """Return α lgΓ(p) + (1−α) lgΓ(q) − lgΓ(α p + (1−α) q) for step = p − q; −inf beyond."""
+    """Return α lgΓ(p) + (1−α) lgΓ(q) − lgΓ(α p + (1−α) q) for step = p − q.
+
+    −inf where the mean is not positive.
+    """
     m = q + a * step
     if m <= 0:
         return -INF
@@ -29,7 +32,7 @@ def log_gamma_gap(a: float, p: float, q: float, step: float) -> float:
 
 
 def large_log_gamma_gap(a: float, p: float, q: float) -> float:
-    """Return `log_gamma_gap` times `SMALLER`, of p and q that come so too, one beyond `LARGE`."""
+    """Return `SMALLER` · `log_gamma_gap`, given `SMALLER` · p and q, one of them beyond `LARGE`."""
     m = q + a * (p - q)
     if m <= 0:
         return -INF
@@ -64,9 +67,9 @@ def log_gamma_bregman(p: float, q: float, step: float) -> float:
 
 
 def large_log_gamma_bregman(p: float, q: float) -> float:
-    """Return `log_gamma_bregman` times `SMALLER`, of p and q that come so too, one beyond `LARGE`.
+    """Return `SMALLER` · `log_gamma_bregman`, given `SMALLER` · p and q, one beyond `LARGE`.
 
-    lgΓ(x) is x log x − x there, and what the smaller one adds to it is a rounding error.
+    lgΓ(x) is x log x − x there, and the contribution of the smaller argument is negligible.
     """
     if p > _STIRLING * SMALLER:
         return p * _kl_of_ratio(q / p, log_ratio(q, p, q - p) if q else -INF)

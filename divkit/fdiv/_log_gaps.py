@@ -1,4 +1,4 @@
-"""How far the logarithm of a mean lies above the mean of logarithms, without cancellation."""
+"""The logarithm of a mean minus the mean of logarithms, without cancellation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from divkit.fdiv._elementary import kl_term
 
 INF = math.inf
-# α (p − q)/q from which on so much of the mean cancels that it is computed without a rounding.
+# Where α (p − q)/q is less, so much of the mean cancels that it is computed in exact arithmetic.
 _NEARLY_ALL = -0.9
 
 
@@ -42,7 +42,7 @@ def log_mean_ratio(a: float, p: float, q: float) -> float:
 
 
 def gap_of_ratio(a: float, e: float, log_u: float) -> float:
-    """Return log(1 + α e) − α log u for u = 1 + e, where u may be beyond a double."""
+    """Return log(1 + α e) − α log u for u = 1 + e, where u may overflow or underflow."""
     if a * e <= -1:
         return -INF
     if abs(e) < 0.5:
@@ -73,5 +73,5 @@ def excess_over_log(u: float, e: float, log_u: float) -> float:
 
 
 def expm1(x: float) -> float:
-    """Return e^x − 1, +inf where that is beyond a double."""
+    """Return e^x − 1, +inf where that overflows."""
     return math.expm1(x) if x < 709 else INF

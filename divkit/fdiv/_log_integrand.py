@@ -1,4 +1,4 @@
-"""The integrand h on a logarithmic scale, on to ratios p/q that are beyond a double."""
+"""The integrand h on a logarithmic scale, also for ratios p/q that overflow or underflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INF = math.inf
 
 
 def log_of_unit(D: Record, ratio: Vector) -> Vector:
-    """Return log h with the larger of p and q 1, given log(p/q): h is homogeneous of degree 1."""
+    """Return log h given log(p/q), with the larger of p and q scaled to 1: h is homogeneous."""
     log_h: Vector = np.log(_unit_integrand(D, ratio))
     for far in (tail(D, 1.0), tail(D, -1.0)):
         log_h = np.where(far.sign * ratio > far.start, far(np.abs(ratio)), log_h)
@@ -33,12 +33,12 @@ def _unit_integrand(D: Record, ratio: Vector) -> Vector:
 
 @dataclass(frozen=True)
 class Tail:
-    """log h where p/q leaves the doubles: h is linear or exponential in |log p/q| there."""
+    """log h where p/q is extreme: h is taken to be linear or exponential in |log p/q| there."""
 
     sign: float
     start: float
     at_start: float
-    growth: float  # of h or of log h, by 1
+    growth: float  # of h, or log h if exponential, per unit of |log p/q|
     exponential: bool
 
     def __call__(self, size: Vector) -> Vector:
@@ -51,7 +51,7 @@ class Tail:
 
 @functools.lru_cache(maxsize=256)
 def tail(D: Record, sign: float) -> Tail:
-    """Return how h goes on where p/q is large, or with `sign` −1 where it is small."""
+    """Return the extrapolation of h to large p/q, or with `sign` −1 to small p/q."""
     for start in (600.0, 300.0, 150.0, 75.0, 37.5):
         places = start * np.array([0.5, 0.75, 1.0])
         a, b, c = (float(h) for h in _unit_integrand(D, sign * places))

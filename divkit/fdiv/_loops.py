@@ -1,8 +1,8 @@
 """The compiled passes over rows of p and q: masses alone, along a row, across several short rows.
 
 The work of a pass is cut into tasks, and a call does those from `start` to `stop`, so that calls
-may run in threads. A task's sums are a column of `out`. A row of q is multiplied by its entries of
-`scale` and `rest` together; where `scale` is None, and a loop is compiled without it, by 1.
+may run in threads. A task's sums are a column of `out`. A row of q is multiplied by the sum of its
+entries of `scale` and `rest`; if `scale` is None, the loop is compiled without this factor.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 from divkit._compile import compiled
 from divkit.fdiv import _simd
 
-BLOCK = 1024  # entries added up in one go: short enough that a plain sum keeps its digits
-SMALLEST = 1e-300  # a smaller entry, but for 0, is left to the generic path
-# What is added up, a row of `out` each.
+BLOCK = 1024  # entries added up at once: few enough for a plain sum to stay accurate
+SMALLEST = 1e-300  # smaller entries, except 0, are left to the generic path
+# The sums, one per row of `out`.
 INTEGRAND, P_MASS, Q_MASS, DIFFERENCE, P_ALONE, Q_ALONE, REFUSED, SUMS = range(8)
-SHORT = 64  # entries of a row which is too short for vectors of its own
-_TOGETHER = 32  # short rows in one go: a multiple of a vector, whatever their length
+SHORT = 64  # entries of the longest row that is too short to be vectorized alone
+_TOGETHER = 32  # short rows at once: fills whole vectors, whatever the length of a row
 _SUMS = _simd.FLAGS | {"reassoc"}
 
 
@@ -60,7 +60,7 @@ def along(integrand: Any) -> Any:
             least = smallest
             for j in range(x.size):
                 a, b = np.float64(x[j]), np.float64(y[j])
-                # As integers, bits order positive numbers and put negative ones below them all.
+                # As integers, bits order positive numbers, with negative ones below them.
                 least = min(least, min(_simd.bits(a), _simd.bits(b)))
                 if scale is None:
                     delta = a - b
@@ -70,7 +70,7 @@ def along(integrand: Any) -> Any:
                     total += integrand(a, c * b, delta, _simd)
                 p_mass += a
                 difference += delta
-            if least < smallest:  # an entry is 0, or worse: once more, with care
+            if least < smallest:  # an entry is 0, tiny or negative: use the careful loop
                 with_zeros(x, y, c, d, out[:, task])
             else:
                 out[INTEGRAND, task] = total
@@ -85,7 +85,7 @@ def along(integrand: Any) -> Any:
 def across(integrand: Any) -> Any:
     """Return the pass for rows of up to `SHORT` entries.
 
-    Its tasks are rows. They are worked on one after the other as if they were one, so that vectors
+    Its tasks are rows. Several are processed as if they were one long row, so that vector registers
     are full however short the rows are.
     """
     with_zeros = _with_zeros(integrand)
@@ -97,14 +97,14 @@ def across(integrand: Any) -> Any:
             a, b = np.float64(x[j]), np.float64(y[j])
             least = min(least, min(_simd.bits(a), _simd.bits(b)))
             delta[j] = _simd.fma(-factor[j], b, a) - more[j] * b
-        # In a loop of its own: of more arrays a compiler cannot tell that they are apart.
+        # A separate loop: with more arrays the compiler cannot prove that they do not overlap.
         for j in range(x.size):
             h[j] = integrand(np.float64(x[j]), factor[j] * np.float64(y[j]), delta[j], _simd)
         return least
 
     @compiled(keep=False, fastmath=_SUMS)
     def kernel(p, q, scale, rest, start, stop, out):
-        # Of unsigned numbers it is known that they do not count from an array's end.
+        # Unsigned indices spare the loops a test for negative ones, which count from the end.
         n, one = np.uint64(p.shape[1]), np.uint64(1)
         all_p, all_q = p.reshape(p.size), q.reshape(q.size)
         numbers = np.empty((4, SHORT * _TOGETHER))
@@ -149,7 +149,7 @@ def example(scaled: bool) -> tuple[Any, ...]:
 
 
 def _with_zeros(integrand: Any) -> Any:
-    """Return the sums of a part of a row in which some entries are 0, or are refused."""
+    """Return the loop over part of a row in which some entries are 0, or must be refused."""
 
     @compiled(keep=False, fastmath=_SUMS)
     def sums(x, y, c, d, out):

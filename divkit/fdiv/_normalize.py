@@ -1,4 +1,4 @@
-"""Two measures made equal in mass, with their difference exact: what a divergence is of."""
+"""Two measures rescaled to equal mass, with an accurate difference: the input of a divergence."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Pair:
 
     p: Array
     q: Array  # times mass(p)/mass(q)
-    q_own: Array  # as it was before that
+    q_own: Array  # q before that scaling
     difference: Array  # p − q, to full relative accuracy
     mass: Array
     full: bool  # all masses are known to be positive
-    tiny: Tiny | None  # atoms of which the above have lost digits
+    tiny: Tiny | None  # atoms for which the arrays above have lost digits
     axis: int  # where the caller has the atoms, counted from the end
-    dtype: Any  # of the answer
+    dtype: Any  # of the result
     xp: Any
 
 
@@ -55,7 +55,7 @@ def pair(p: Array, q: Array, axis: int, normalize: bool, xp: Any) -> Pair:
     p, p_mass = _near_one(p, p_mass, xp)
     q, q_mass = _near_one(q, q_mass, xp)
     p, p_mass = _no_smaller(p, p_mass, q_mass, xp)
-    # Elsewhere the factor is kept even where it is 1: derivatives go through it.
+    # Other libraries keep the factor even where it is 1: derivatives pass through it.
     if xp is np and np.all((p_mass[0] == q_mass[0]) & (p_mass[1] == q_mass[1])):
         return Pair(p, q, q, p - q, p_mass[0], full, tiny, position, dtype, xp)
     scaled, difference = equal_masses(p, q, quotient(p_mass, q_mass), xp)
@@ -76,16 +76,16 @@ def atoms_last(p: Array, q: Array, axis: int, xp: Any) -> tuple[Array, Array, in
 
 
 def mass_tolerance(p: Array, q: Array) -> float:
-    """Return the relative difference of masses that is rounding: half the digits."""
+    """Return the relative difference of masses that passes for rounding: half the digits."""
     return math.sqrt(_check.rounding(p, q))
 
 
 def equal_masses(p: Array, q: Array, factor: tuple[Array, Array], xp: Any) -> tuple[Array, Array]:
     """Return q · factor and p − q · factor, given mass(p)/mass(q) as high + low.
 
-    D is wanted for p/mass(p) and q/mass(q), but dividing would round p and q apart by an ulp
-    each, which is all there is to see when they are close. So q alone is rescaled, and p − q
-    kept to twice the precision; a common mass divides the result.
+    D is defined by p/mass(p) and q/mass(q), but dividing would change each by up to an ulp, which
+    may exceed their difference when they are close. So only q is rescaled, p − q is kept to twice
+    the precision, and the common mass divides the result.
     """
     high, low = factor
     scaled, difference = difference_of_scaled(p, q, (high[..., None], low[..., None]))
@@ -93,13 +93,13 @@ def equal_masses(p: Array, q: Array, factor: tuple[Array, Array], xp: Any) -> tu
 
 
 def _kept(x: Array, scaled: Array, xp: Any) -> Array:
-    """Return `scaled`, where a mass of x has not vanished: zero is another thing than small."""
+    """Return `scaled`, with the least positive number where it underflowed: 0 is a special case."""
     smallest = 1e-45 if _check.float_bits(x) == 32 else 5e-324
     return xp.where((x > 0) & (scaled == 0), smallest, scaled)
 
 
 def _with_mass(name: str, x: Array, xp: Any) -> tuple[Array, tuple[Array, Array]]:
-    """Return `x`, made smaller where its sum would overflow, and that sum as high + low."""
+    """Return `x`, scaled down where its sum would overflow, and that sum as high + low."""
     with _check.quiet(xp):
         mass = exact_sum(x, xp)
         if not _check.holds(xp.isfinite(mass[0]) & xp.isfinite(mass[1]), xp):

@@ -1,7 +1,7 @@
-"""The namespace of plain numbers: what formulas are given as `xp` where there is no array.
+"""The namespace of Python floats: what formulas are given as `xp` where there is no array.
 
-The functions of `divkit.fdiv._elementary` that are called most look for it, and branch where they
-compute both sides of arrays.
+The functions of `divkit.fdiv._elementary` that are called most recognize it and branch, where for
+arrays they compute both sides.
 """
 
 from __future__ import annotations

@@ -20,13 +20,13 @@ Rows = tuple[Matrix, Matrix, Matrix, NDArray[np.bool_]]
 
 
 def evaluate(D: Divergence, rows: Rows, columns: Rows, half: bool) -> Matrix | None:
-    """Return D over all pairs, or over those with j ≥ i; None if this is not for the loop.
+    """Return D over all pairs, or over those with j ≥ i; None if the loop cannot be compiled.
 
     Parameters
     ----------
     D : Divergence
-        Whose integrand is summed.
-    rows, columns : (masses, their sums, what rounding drops of the sums, whether all are > 0)
+        The divergence whose integrand is summed.
+    rows, columns : (masses, their sums, rounding errors of the sums, whether all are > 0)
         Arrays of shapes (n, k), (n,), (n,) and (n,).
     half : bool
         Whether entries below the diagonal may stay unset.
@@ -43,14 +43,14 @@ def evaluate(D: Divergence, rows: Rows, columns: Rows, half: bool) -> Matrix | N
     def piece(start: int, stop: int) -> None:
         kernel(rows, columns, limits, cheap, half, start, stop, out)
 
-    # In half a matrix the first rows are the longest.
+    # In half a matrix the first rows are the longest: small pieces balance the threads.
     _threads.run(piece, len(out), threads, 8)
     return out
 
 
 @functools.lru_cache(maxsize=256)
 def _kernel(D: Divergence) -> Any:
-    """Return the loop over pairs for `D`; None if its integrand is beyond the compiler."""
+    """Return the loop over pairs for `D`; None if its integrand cannot be compiled."""
     return _fused.compile_or_none(D, _loop)
 
 

@@ -11,7 +11,7 @@ from divkit.fdiv._double_double import exact_sum
 
 Matrix = NDArray[np.float64]
 
-# Up to so many numbers p, q at once arrays are done before a loop is compiled.
+# Up to this many terms, arrays are faster than compiling a loop; also the size of a batch.
 _SMALL = 1 << 20
 
 
@@ -20,19 +20,19 @@ def pairwise(
 ) -> Matrix:
     """Return D(P_i‖Q_j) for all rows P_i and Q_j.
 
-    Every entry is as accurate as ``D(P[i], Q[j])``, near the diagonal too. The work is divided
-    among threads. Where D is symmetric and Q is left out, half of the matrix is computed.
+    Every entry is as accurate as ``D(P[i], Q[j])``, even where the rows nearly agree. The work is
+    divided among threads. If D is symmetric and Q is omitted, only half of the matrix is computed.
 
     Parameters
     ----------
     D : Divergence
-        Built-in or a user's own.
+        Built-in or user-defined.
     P : array_like, shape (n, k)
         Rows of masses.
     Q : array_like, shape (m, k), optional
-        Rows of masses; those of P where it is left out.
+        Rows of masses; by default those of P.
     normalize : bool
-        Divide every row by its own mass: for counts.
+        Divide every row by its own mass, as is needed for counts.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def pairwise(
            [0.25, 0.  , 0.25],
            [0.5 , 0.25, 0.  ]])
 
-    As a precomputed metric of scikit-learn, the distance of which jensen_shannon is the square:
+    With D = jensen_shannon, the square of a metric, as a precomputed metric of scikit-learn:
     ``KNeighborsClassifier(metric="precomputed").fit(fdiv.pairwise(D, X) ** 0.5, y)``.
     """
     if not isinstance(D, Divergence):
@@ -87,7 +87,7 @@ def pairwise(
             out[i] = D(rows.x[i], columns.x, normalize=True)
         for j in np.flatnonzero(columns.odd):
             out[:, j] = D(rows.x, columns.x[j], normalize=True)
-        # Perhaps only on the way.
+        # An intermediate result may have overflowed, not the value.
         for i, j in np.argwhere(np.isinf(out) & rows.full[:, None] & columns.full):
             if j >= i or not half:
                 out[i, j] = D(rows.x[i], columns.x[j], normalize=True)
@@ -98,7 +98,7 @@ def pairwise(
 
 
 class _Rows:
-    """A matrix of masses with what the loop must know of its rows."""
+    """A matrix of masses with the properties of its rows that the loop needs."""
 
     def __init__(self, name: str, x: _check.Array, normalize: bool) -> None:
         given = x
@@ -117,14 +117,14 @@ class _Rows:
         if _check.is_integer(given) and not normalize:
             _check.unit_mass(name, self.mass, np)
         self.full = self.x.min(axis=1) > 0
-        # Left to the arrays, which scale them.
+        # Rows marked `odd` are left to the array path, which rescales them.
         positive = np.where(self.x > 0, self.x, np.inf).min(axis=1, initial=np.inf)
         self.least_share = positive / self.mass
         self.odd = (positive < 1e-290) | (self.mass < 1e-100) | (self.mass > 1e100)
 
     @property
     def parts(self) -> tuple[Matrix, Matrix, Matrix, NDArray[np.bool_]]:
-        """As the loop takes them."""
+        """The arguments that the loop takes."""
         return self.x, self.mass, self.rest, self.full
 
 

@@ -1,4 +1,4 @@
-"""Formulas of u (u^(a−1) − 1)/(a−1), which Tsallis and Cressie–Read scale in two ways."""
+"""Formulas of u (u^(a−1) − 1)/(a−1), which Tsallis and Cressie–Read scale differently."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from divkit.fdiv._formulas import INF, Formulas
 def power_formulas(a: float, b: float, factor: float, whole: float) -> Formulas:
     """Return the formulas of factor · u (u^b − 1)/b with b = a − 1.
 
-    Both orders are given, as the difference would round one of them, and so is `whole`, that is
-    factor · a; it is positive.
+    Both orders are given, as computing one from the other would round it, and so is `whole`, which
+    is factor · a and positive.
     """
 
     def generator(u, xp):
@@ -71,7 +71,7 @@ def power_formulas(a: float, b: float, factor: float, whole: float) -> Formulas:
 
 
 def power_limits(a: float, b: float, factor: float) -> dict[str, Any]:
-    """Return the limits of the same, in the names of `Divergence`."""
+    """Return the limits of these formulas, named as in `Divergence`."""
     return {
         "at_zero": 0.0 if a > 0 else INF,
         "slope": -factor / b if a < 1 else INF,

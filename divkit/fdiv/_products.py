@@ -3,9 +3,9 @@
 With both rows normalized and r any positive reference,
 KL = Σ p log(p/r) − Σ p log(q/r), χ² = Σ p²/q − 1, H² = 2 − 2 Σ √p √q, and
 JS = ½ Σ p log(p/r) + ½ Σ q log(q/r) − Σ m log(m/r), m = (p+q)/2.
-They cancel as p → q, so each sum comes with the size of its terms, and a pair for which the
-result is small against that is left to the integrand. r, the mean of all rows, keeps the
-logarithms small.
+They cancel as p → q, so each sum comes with the sum of the absolute values of its terms, and pairs
+whose result is small compared with that are left to the integrand. Taking the mean of all rows as r
+keeps the logarithms small.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from divkit.fdiv._record import Record
 
 Matrix = NDArray[np.float64]
 
-# A sum of a few hundred terms is wrong by some 4 roundings of their size: what is left of a
-# result this large beside that is better than 5e-14.
+# The error of a sum of a few hundred terms is about 4 roundings of their size, so a result that is
+# at least this share of the size has a relative error below 5e-14.
 SMALLEST_SHARE = 0.02
 
 DOT, MIXTURE = 0, 1
 
 
 class Form(NamedTuple):
-    """D = row_i + column_j + Σ_k, and the sizes of what makes up row and column."""
+    """D = row_i + column_j + Σ_k, and the sizes of the terms of row and column."""
 
     kind: int  # DOT: Σ left·right; MIXTURE: −Σ m log(m/r) with m = left + right
     left: Matrix
@@ -41,7 +41,7 @@ class Form(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Normalized rows p and q, from which records make their forms; r is between them."""
+    """Normalized rows p and q, from which records make their forms, and the reference r."""
 
     p: Matrix
     q: Matrix
@@ -101,7 +101,7 @@ def mixture(left, right, reference):  # type: ignore[no-untyped-def]
     total = size = 0.0
     for k in range(left.size):
         m = left[k] + right[k]
-        # At m = 0 the logarithm of the bits is some finite number.
+        # At m = 0 this logarithm returns some finite number, so that the term is 0.
         term = m * _simd.log(m * reference[k])
         total -= term
         size += abs(term)

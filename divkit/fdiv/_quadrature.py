@@ -1,7 +1,7 @@
-"""Adaptive Gauss quadrature over an interval or a rectangle, all boxes of a round at once.
+"""Adaptive Gauss quadrature over an interval or a rectangle, vectorized over all boxes of a round.
 
-An integrand also tells how uncertain its own values are, and the rule refines no further than
-that. Each axis is cut into pieces beforehand; a piece that reaches to infinity is mapped to [0, 1).
+An integrand also returns the uncertainties of its values, and refinement stops when these dominate.
+Each axis is cut into pieces beforehand; a piece that extends to infinity is mapped to [0, 1).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_BOXES = 20_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """An integral, its estimated absolute error, and whether that is as small as was asked."""
+    """An integral, its estimated absolute error, and whether that meets the tolerance."""
 
     value: float
     error: float
@@ -43,7 +43,7 @@ def integrate(f: Integrand, cuts: Sequence[Vector], rtol: float) -> Estimate:
         For each axis its two ends, which may be infinite, and increasing finite points between
         them where to cut it; at least one if both ends are infinite.
     rtol : float
-        Refine until the error is at most rtol |∫ f| and the integral of the uncertainty.
+        Refine until the error is at most rtol |∫ f| plus the integral of the uncertainty.
     """
     boxes = _Boxes.of(cuts)
     value, error, noise = boxes.apply(f)
@@ -53,7 +53,7 @@ def integrate(f: Integrand, cuts: Sequence[Vector], rtol: float) -> Estimate:
         target = rtol * abs(total[0]) + total[2]
         if not np.all(np.isfinite(total)) or total[1] <= target or len(value) > _MOST_BOXES:
             break
-        # Whatever cannot matter together, or cannot be better known, stays as it is.
+        # Keep boxes whose errors are negligible even together, or below their uncertainty.
         coarse = (error > np.maximum(0.2 * target / len(error), noise)) & boxes.divisible()
         if not coarse.any():
             break
@@ -67,7 +67,7 @@ def integrate(f: Integrand, cuts: Sequence[Vector], rtol: float) -> Estimate:
 class _Boxes:
     """Boxes [low, low + width] in coordinates t, each within a piece of every axis.
 
-    A piece is x = start + span·t, or start + span·t/(1−t) where it is endless.
+    A piece is x = start + span·t, or start + span·t/(1−t) if it is infinite.
     """
 
     low: Vector
@@ -87,7 +87,7 @@ class _Boxes:
         fine, noise = self._rule(f, _FINE)
         coarse, _ = self._rule(f, _COARSE)
         total = fine.sum(axis=1)
-        # The error of the coarser rule, so of the finer one a cautious estimate.
+        # This estimates the error of the coarser rule, so it is conservative for the finer one.
         with np.errstate(invalid="ignore"):
             error = np.abs(total - coarse.sum(axis=1))
         return total, error, noise.sum(axis=1)
@@ -102,14 +102,14 @@ class _Boxes:
         x = start + span * (t / rest)
         volume = np.prod(np.abs(span) * self.width[:, None] / rest**2, axis=-1) * weights
         value, noise = (part.reshape(volume.shape) for part in f(x.reshape(-1, d)))
-        # Far out the volume may overflow where there is nothing to measure.
+        # Far out in a tail the volume may overflow where the integrand is 0.
         return (
             np.where(value == 0, 0.0, volume) * value,
             np.where(noise == 0, 0.0, volume) * noise,
         )
 
     def divisible(self) -> NDArray[np.bool_]:
-        # Not so narrow that nodes coincide, nor so near to infinity that 1 − t is rounding.
+        # Not so narrow that nodes coincide, nor so near to infinity that 1 − t is inaccurate.
         x_width, x = self.width * np.abs(self.span), self.start + self.span * self.low
         fits = self.endless | (x_width > 1e-14 * np.abs(x))
         result: NDArray[np.bool_] = np.all((self.width > 1e-13) & fits, axis=1)
@@ -145,6 +145,6 @@ def _pieces(cuts: Vector) -> list[tuple[float, float, bool]]:
 
 
 def _scale(end: float, cuts: Vector) -> float:
-    """Return how far the finite cuts reach, which is the scale on which a tail goes on."""
+    """Return how far the finite cuts extend, which is used as the length scale of the tail."""
     reach = float(np.max(np.abs(end - cuts), where=np.isfinite(cuts), initial=0.0))
     return reach if reach > 0 else 1.0

@@ -1,4 +1,4 @@
-"""The record of a divergence: a generator with all that its dual needs, below all that uses it."""
+"""The record of a divergence: its generator and everything that its dual side needs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from divkit.fdiv._formulas import INF, Formula, Formulas, Interval
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Record:
-    """What a divergence is: its formulas, their limits, and what it is called.
+    """The definition of a divergence: its formulas, their limits, and its names.
 
-    Records are values: equal if they were made in the same way, or from the same formulas and
-    limits, and hashed accordingly, copies and those from other processes
-    included. The fields are those of `Divergence`.
+    Records are value objects: they compare equal, and hash alike, if they were made in the same way
+    or from the same formulas and limits, even if copied or received from another process. The
+    fields are documented in `Divergence`.
     """
 
     name: str
@@ -147,7 +147,7 @@ class Record:
 
     @property
     def conjugate_domain(self) -> Interval:
-        """Where f* is finite: t below the slope, which belongs to it or not."""
+        """Where f* is finite: t below the slope, which may belong to it or not."""
         closed = self.conjugate_at_slope < INF
         return Interval(float(self.slope), closed)
 
@@ -166,7 +166,7 @@ class Record:
 
     @property
     def _inner_point(self) -> float:
-        # Where f* is evaluated in place of a t at which the formula does not hold.
+        # Takes the place of any t outside the range where the formula of f* holds.
         return self.derivative_at_one
 
     def __str__(self) -> str:
@@ -226,7 +226,7 @@ def if_only_q(D: Record) -> float:
 
 
 def _new(kind: type[Record]) -> Record:
-    """Return a record without fields, which pickle sets: one may hold another that holds it."""
+    """Return an empty record, filled in by pickle: two records may refer to each other."""
     return object.__new__(kind)
 
 
@@ -244,7 +244,7 @@ def _elementwise(
     at_least: float | None = None,
     inside: Interval | None = None,
 ) -> Array:
-    """Apply `formula` to `x` computed wide; numbers give numbers, arrays arrays."""
+    """Apply `formula` to `x` in the widest float type; numbers give numbers, arrays give arrays."""
     if _check.is_blocked(x):
         return x.map_blocks(
             lambda block: _elementwise(name, block, formula, at_least=at_least, inside=inside),
@@ -264,7 +264,7 @@ def _elementwise(
         if inside is not None and inside.upper < INF:
             single = dtype == xp.float32
             largest = inside.largest(single=single)
-            # A value rounded past it steps back, which keeps its derivative.
+            # Move values rounded past the end back by subtraction, which keeps their derivatives.
             step = float((np.float32 if single else np.float64)(inside.upper)) - largest
             value = xp.where(value > largest, value - step, value)
             value = xp.where(value > largest, largest, value)

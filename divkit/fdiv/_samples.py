@@ -1,4 +1,4 @@
-"""Two samples → two histograms on shared bins, with a stated policy for empty ones."""
+"""Histograms of two samples on shared bins, with an explicit policy for empty bins."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Histograms:
         Probabilities of the bins, after the policy for empty ones. Bins of several axes are in
         row-major order, so that they reshape to ``counts[0].shape``.
     edges : tuple of arrays
-        The edges along each axis, after merging; give them back as `bins` to reuse them.
+        The edges along each axis, after merging; pass them as `bins` to reuse them.
     counts : tuple of two arrays
-        What fell into each bin, without any pseudo-count: integers, or sums of weights.
+        The number of rows in each bin or the sum of their weights, without pseudo-counts.
     """
 
     p: Vector
@@ -55,19 +55,19 @@ def histograms(
     Parameters
     ----------
     x, y : array, shape (n,) or (n, d)
-        The samples, a row each; pandas objects and lists too. Two data frames must have the same
-        columns.
+        The samples, one observation per row; lists and pandas objects are accepted. Two data
+        frames must have the same columns.
     bins : str, int, array or sequence of these
         A rule of `numpy.histogram_bin_edges` or a number of bins, applied to the pooled sample;
-        or increasing edges, where the first and last may be infinite. For several columns, one
-        for all or a sequence with one for each.
+        or increasing edges, of which the first and last may be infinite. For several columns,
+        one of these for all, or a sequence with one per column.
     zeros : {"keep", "merge"} or float
-        What to do with bins that a sample leaves empty, where many divergences are infinite.
-        "keep" leaves them. A number is added to every count of both samples: ½ is the usual
-        pseudo-count. "merge" joins neighboring bins until both samples have mass in each; one
-        column only.
+        What to do with bins that are empty in a sample, which make many divergences infinite.
+        "keep" keeps them. A number is added to every count of both samples: ½ is the usual
+        pseudo-count. "merge" joins neighboring bins until both samples have mass in each, for
+        one column only.
     weights : pair of arrays or None
-        The weights of the rows of `x` and of `y`, at least 0. They count; rules ignore them.
+        Nonnegative weights of the rows of `x` and of `y`. Binning rules ignore them.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def histograms(
     TypeError
         If an input is not a real array.
     ValueError
-        If values are nan or infinite, shapes do not match, values lie outside given edges (no
-        row is dropped in silence), there are more than 10⁷ bins, or merging leaves a single bin.
+        If values are nan or infinite, shapes do not match, values lie outside given edges (no row
+        is silently dropped), there are more than 10⁷ bins, or merging leaves a single bin.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def histograms(
     0.5
 
     To watch for drift, fix the bins at the deciles of the reference, open at both ends. The
-    population stability index is then the Jeffreys divergence, and 0.2 the usual alarm.
+    population stability index is then the Jeffreys divergence, and 0.2 the usual alarm level.
 
     >>> rng = np.random.default_rng(0)
     >>> reference, today = rng.normal(0, 1, 5000), rng.normal(0.5, 1, 1000)
@@ -205,7 +205,7 @@ def _edges(values: Vector, rule: Any, column: str) -> Vector:
     if isinstance(rule, bool):
         raise TypeError(f"`bins` must be a rule, a number or edges, got {rule!r}")
     if isinstance(rule, (str, int, np.integer)):
-        # Rules square what they look at; with a power of 2 their bins only change in size.
+        # Rules square the values, which may overflow; a power of 2 scales their bins exactly.
         scale = 2.0**-600 if np.max(np.abs(values)) > 1e150 else 1.0
         values = values * scale
         if _asked_for(values, rule) > MOST_BINS:
@@ -215,7 +215,7 @@ def _edges(values: Vector, rule: Any, column: str) -> Vector:
                 "edges, for example quantiles with infinite ends"
             )
         try:
-            with warnings.catch_warnings():  # "stone" tells when it has stopped looking
+            with warnings.catch_warnings():  # of "stone", when its search is cut short
                 warnings.simplefilter("ignore", RuntimeWarning)
                 found: Vector = np.histogram_bin_edges(values, rule).astype(np.float64)
         except ValueError as error:
@@ -234,7 +234,7 @@ def _edges(values: Vector, rule: Any, column: str) -> Vector:
 
 
 def _asked_for(values: Vector, rule: str | int | np.integer[Any]) -> float:
-    """Return the number of bins, of rules that of "fd" alone: rows do not limit it."""
+    """Return the number of bins requested; 0 for rules that bound it by the rows, all but "fd"."""
     if not isinstance(rule, str):
         return float(rule)
     if rule != "fd":
@@ -257,7 +257,7 @@ def _counts(name: str, sample: Vector, weights: Vector | None, edges: tuple[Vect
                 f"{np.count_nonzero(outside)} of {len(values)} values outside, the first "
                 f"{float(values[outside][0])!r}: widen them, for example to -inf and inf"
             )
-        # As in NumPy, a bin has its left edge, and the last one both.
+        # As in NumPy, bins include their left edge, and the last bin both edges.
         place = np.searchsorted(along, values, side="right") - 1
         places.append(np.minimum(place, len(along) - 2))
     flat = np.ravel_multi_index(places, shape)
@@ -282,7 +282,7 @@ def _shared_edges(counts: tuple[Array, ...]) -> NDArray[np.intp]:
 
 
 def _normalized(counts: Array) -> Vector:
-    # A power of two, so that no sum of pseudo-counts leaves the range of float64.
+    # Scaled by a power of two, so that the sum of huge pseudo-counts does not overflow.
     counts = np.ldexp(counts, -int(np.frexp(counts.max())[1]))
     result: Vector = counts / counts.sum()
     return result

@@ -1,4 +1,4 @@
-"""The integrand atom by atom, for the few atoms on which an array's overhead would be the cost."""
+"""Sums of the integrand over Python floats, for so few atoms that array overhead dominates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ SMALLEST = 1e-290
 
 
 def integral(D: Record, p: list[float], q: list[float]) -> tuple[float, float, float] | None:
-    """Return ∫h of p and q·(mass p/mass q), mass p and mass q; None if this is not for the loop.
+    """Return ∫h of p and q·(mass p/mass q), mass p and mass q; None if this does not apply.
 
-    Then an entry is negative or not finite, the masses differ by more than rounding or are out of
-    the ordinary, or a formula leaves the plain numbers: the arrays find the words or the number.
+    That is if an entry is negative or not finite, the masses are extreme or differ by more than
+    rounding, the sum overflows or loses digits to underflow, or a formula does not work on Python
+    floats: the array path then raises the error or computes the value.
     """
     try:
         p_mass, q_mass = math.fsum(p), math.fsum(q)
@@ -27,7 +28,7 @@ def integral(D: Record, p: list[float], q: list[float]) -> tuple[float, float, f
     if not (1e-100 < p_mass < 1e100 and 1e-100 < q_mass < 1e100 and min(p) >= 0 and min(q) >= 0):
         return None
     mismatch = math.fsum([*p, *(-y for y in q)]) / q_mass
-    # Up to here p − q − δq is as exact as p − (1+δ)q.
+    # Up to this mismatch δ, p − q − δq is as accurate as p − (1+δ)q.
     if abs(mismatch) > 1e-13:
         return None
     h = _integrand(D)
@@ -44,7 +45,7 @@ def integral(D: Record, p: list[float], q: list[float]) -> tuple[float, float, f
         excess = math.fsum(terms)
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         return None
-    if not -INF < excess < INF:  # perhaps only on the way
+    if not -INF < excess < INF:  # perhaps of an intermediate result only
         return None
     if q_alone:
         excess += if_only_q(D) * q_alone
@@ -61,7 +62,7 @@ def _integrand(D: Record) -> Any:
         return h
 
     def raising(*args: Any) -> Any:
-        # With constants of NumPy numbers are NumPy's, which overflow with a warning.
+        # NumPy constants turn floats into NumPy scalars, which overflow with a mere warning.
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             return h(*args)
 

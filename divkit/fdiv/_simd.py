@@ -1,8 +1,8 @@
 """The elementary functions of the fused loops, in a form that a compiler can vectorize.
 
-A call to a mathematical library ends a vector loop; shifts, one division and a polynomial do not.
-The module is the `xp` of the loops. It has its own versions of the functions of `elementary`,
-which get by with fewer divisions because they may look at the bits of a number.
+A call to a math library prevents vectorization; shifts, one division and a polynomial do not. The
+loops pass this module to formulas as `xp`. Its versions of the functions of
+`divkit.fdiv._elementary` need fewer divisions, because they can use the bits of a number.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ def sign(x):
     return 1.0 if x > 0 else (-1.0 if x < 0 else 0.0)
 
 
-# Coefficients of near-minimax polynomials (mpmath.chebyfit), and of one rational function through
-# its values at Chebyshev's points. What they leave, relative to the function that they serve, is at
-# most 6e-17.
+# Coefficients of near-minimax polynomials (mpmath.chebyfit), and of one rational interpolant at
+# Chebyshev points. Their errors, relative to the functions that use them, are at most 6e-17.
 @inlined
 def _atanh_tail(z):
     """Return atanh(x)/x − 1 = z/3 + z²/5 + … for z = x² ≤ 0.0401."""
@@ -67,8 +66,8 @@ def _short_atanh_ratio(z):
 def _reduced(p, q, difference):
     """Return K = 2⁵²k, Q = 2ᵏq, p − Q and x = (p − Q)/(p + Q) with |x| ≤ 1/5.
 
-    So log(p/q) = k log 2 + 2 atanh x. The difference of the bits is log₂(p/q) within 0.09, as they
-    are linear between powers of 2; K is what to add to the bits of q, for Q.
+    Hence log(p/q) = k log 2 + 2 atanh x. As bits are linear between powers of 2, their difference
+    is 2⁵² log₂(p/q) to within 2⁵²·0.09; adding K to the bits of q gives those of Q.
     """
     K = (bits(p) - bits(q) + (1 << 51)) & -(1 << 52)
     Q = from_bits(bits(q) + K)
@@ -99,9 +98,9 @@ def weighted_js_term(p, q, difference, pi, rest, xp):
     m = of_p + of_q
     K, _, _, x = _reduced(p, m, rest * difference)
     L, _, _, y = _reduced(q, m, -pi * difference)
-    # Two KL terms, π of p and m and 1−π of q and m. Of their far forms the differences π(p−m) and
-    # (1−π)(q−m) cancel. One far from m is enough for both to be in that form, as so is the sum
-    # from 0.
+    # Two KL terms, of p and m with weight π and of q and m with weight 1−π. In their far forms the
+    # differences π(p−m) and (1−π)(q−m) cancel. If one is far from m, both take that form: the sum
+    # is then far from 0.
     near = (K | L) == 0
     d = pi * rest * difference
     A, B = _kl_factor(K, x, near), _kl_factor(L, y, near)
@@ -116,7 +115,7 @@ def _kl_factor(K, x, near):
 
 @inlined
 def js_term(p, q, difference, xp):
-    # As integers, since bits order positive numbers and the loops compare these already.
+    # Compared as integers: these order positive doubles, and the loops compare them anyway.
     smaller, larger = from_bits(min(bits(p), bits(q))), from_bits(max(bits(p), bits(q)))
     # log(m/larger) for m = (p+q)/2, between ½ and 7/8 of it here, from the middle √(7/16).
     middle = 1.3228756555322954 * larger
@@ -124,7 +123,7 @@ def js_term(p, q, difference, xp):
     log_m = -0.20666964329611698 + y * _short_atanh_ratio(y * y)  # half of it
     K, _, _, x = _reduced(p, q, difference)
     A = math.fabs(K * HALF_LOG2_BITS + x * _atanh_or_js(x * x, K == 0))
-    # The term is |p−q| A close together, and far apart −(p+q) ½ log(m/larger) − smaller A.
+    # The term is |p−q| A if p and q are close, else −(p+q) ½ log(m/larger) − smaller A.
     factor = math.fabs(difference) if K == 0 else -smaller
     return fma(factor, A, 0.0 if K == 0 else -(p + q) * log_m)
 
@@ -191,7 +190,7 @@ def log(x):
 @inlined
 def log1p(x):
     u = 1 + x
-    # What 1 + x drops, put back to first order.
+    # Restore to first order what rounding 1 + x dropped.
     return log(u) + ((x - (u - 1)) / u if x < 1 else 0.0)
 
 
@@ -233,7 +232,7 @@ def moderate_power_term(p, q, difference, a, b, xp):
 def _power_of_2_less_1(b, K):
     """Return 2^{bk} − 1 for K = 2⁵²k."""
     exponent = b * 2.0**-52 * K
-    if math.fabs(b) > 0.75:  # else a double has room for 2^{bk}
+    if math.fabs(b) > 0.75:  # otherwise 2^{bk} is a normal double
         exponent = min(max(exponent, -1023.0), 1024.0)
     shifted = exponent + ROUNDER
     scale = _power_of_2(shifted)
@@ -244,8 +243,8 @@ def _power_of_2_less_1(b, K):
 def _fraction(a2):
     """Return the coefficients in z of N and M with N/M = 3 + (a²−4)z/(5 + (a²−9)z/(7 + …)).
 
-    From 11 on (13, for orders over 5) the fraction is so nearly linear that a line through two of
-    its values, for z ≤ 1/25 and orders from ½ to 8, leaves 1e-15 of the term.
+    From 11 on (13, for orders over 5) the fraction is replaced by a line through two of its values:
+    for z ≤ 1/25 and orders from ½ to 8 the resulting error is at most 1e-15 of the term.
     """
     low, high = 0.031, 0.0395
     at_low, at_high = _rest_of_fraction(a2, low), _rest_of_fraction(a2, high)

@@ -1,8 +1,8 @@
-"""Atoms that have so little of a measure that their share of it is no normal number.
+"""Atoms whose share of a measure is so small that it is not a normal number.
 
-A subnormal number has fewer digits the smaller it is, and a product of masses may vanish where the
-atom does not. The integrand is homogeneous of degree 1: here it is evaluated on masses times a
-power of 2 of each atom's own, and a value that overflows there is taken from the logarithm.
+Subnormal numbers have fewer digits, and a product of masses may underflow where the atom does not.
+As the integrand is homogeneous of degree 1, it is evaluated here on masses scaled by a power of 2
+for each atom; values that overflow are computed from logarithms.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from divkit.fdiv._record import Record
 Vector = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-SHARE = 1e-280  # of the mass or of 1: products with larger ones keep their roundings, too
-# The exponent that the smaller mass gets, as near to its own as is safe: where the two are within
-# some powers of 2, the difference between them is smaller yet.
+SHARE = 1e-280  # of the mass or of 1; above it, rounding errors of products do not underflow
+# The exponent to which the smaller mass is scaled, as near to its own as is safe; larger where the
+# two masses differ by few powers of 2, as their difference is smaller still.
 _LEVEL, _LEVEL_OF_CLOSE, _CLOSE = -1000, -500, 8
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """Atoms that both measures have, with a tiny share of one at least.
+    """Atoms common to both measures, with a tiny share of at least one.
 
     Parameters
     ----------
     where : array of bool, shape (..., n)
-        Which atoms these are; the other arrays are of these alone, one after the other.
+        Mask of these atoms; the other arrays have one entry for each of them.
     p, q, difference : array
         Masses times 2^−exponent, q also times mass(p)/mass(q), and p − q.
     exponent : array of int
     ratio, log_ratio : array
-        p/q, which may be beyond a double, and its logarithm.
+        p/q, which may overflow or underflow, and its logarithm.
     log_larger : array
         The logarithm of the larger of p and q.
     mass : array
@@ -77,7 +77,7 @@ class Tiny:
 def tiny_atoms(p: Vector, q: Vector, most: float) -> Tiny | None:
     """Return the atoms with a tiny share, None where there are none.
 
-    `most` is the largest mass of a row, or more; it tells what is ordinary at first sight.
+    `most` bounds the masses of the rows from above; it allows a quick exit in ordinary cases.
     """
     if min(map(_least_positive, (p, q))) > SHARE * max(most, 1.0):
         return None
@@ -86,7 +86,7 @@ def tiny_atoms(p: Vector, q: Vector, most: float) -> Tiny | None:
     where &= _is_tiny(p) | _is_tiny(q)
     if not where.any():
         return None
-    with np.errstate(all="ignore"):  # what overflows is taken from the logarithm
+    with np.errstate(all="ignore"):  # values that overflow are computed from logarithms
         (of_p, p_unit), (of_q, q_unit) = _mass(p), _mass(q)
         rows = np.nonzero(where)[:-1]
         high, low = (part[rows] for part in quotient(of_p, of_q))
@@ -110,7 +110,7 @@ def tiny_atoms(p: Vector, q: Vector, most: float) -> Tiny | None:
 
 def _is_tiny(x: Vector) -> NDArray[np.bool_]:
     largest = x.max(axis=-1, keepdims=True)
-    # Rows of less mass come to the arrays times a power of 2.
+    # `_normalize` scales rows of less mass up, so their shares are relative to the mass alone.
     most = np.where(largest > 1e-110, np.maximum(largest, 1.0), largest)
     result: NDArray[np.bool_] = x < SHARE * most
     return result

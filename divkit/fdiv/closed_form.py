@@ -1,10 +1,10 @@
-"""Divergences between two members of a parametric family, exactly.
+"""Divergences between two members of a parametric family, in closed form.
 
 Powers of the density ratio (`alpha`, `tsallis`, `cressie_read`, `pearson`, `neyman`,
 `squared_hellinger`), their limits (`kl`, `reverse_kl`, `jeffreys`) and logarithms (`renyi`,
-`bhattacharyya`, `chernoff`) have closed forms, in a few families `total_variation` too; for others,
-`from_densities` integrates. Values are in nats where the divergence has a logarithm, +inf
-where the integral diverges, and accurate also where the two laws nearly agree.
+`bhattacharyya`, `chernoff`) have closed forms, and in a few families so has `total_variation`; for
+other divergences, use `from_densities`. Values are in nats where the divergence has a logarithm,
++inf where the integral diverges, and accurate even where the two laws nearly agree.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def gaussian(
 
     KL is ½ [tr(Σ_q⁻¹Σ_p) − d + (μ_p−μ_q)ᵀΣ_q⁻¹(μ_p−μ_q) − log det(Σ_q⁻¹Σ_p)], and
     −log ∫ p^α q^(1−α) = ½ α(1−α) ΔᵀΣ⁻¹Δ + ½ log(|Σ| / (|Σ_p|^(1−α) |Σ_q|^α)) with
-    Σ = (1−α) Σ_p + α Σ_q, infinite where Σ is not positive definite [1]_. Total variation is
-    erf(‖Σ^(−½)Δ‖ / √8) where the covariances are equal.
+    Δ = μ_p−μ_q and Σ = (1−α) Σ_p + α Σ_q; the integral diverges where Σ is not positive definite
+    [1]_. Total variation is erf(‖Σ^(−½)Δ‖ / √8) if the covariances are equal.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def gamma(
 def beta(D: Divergence | Transform, a_p: float, b_p: float, a_q: float, b_q: float) -> float:
     """Return D between two beta laws with densities proportional to x^(a−1) (1−x)^(b−1).
 
-    The Dirichlet laws of two entries. Parameters are positive; raises like `gaussian`.
+    These are the Dirichlet laws with two entries. Parameters are positive; raises like `gaussian`.
 
     Examples
     --------
@@ -146,8 +146,8 @@ def beta(D: Divergence | Transform, a_p: float, b_p: float, a_q: float, b_q: flo
 def dirichlet(D: Divergence | Transform, concentration_p: Array, concentration_q: Array) -> float:
     """Return D between two Dirichlet laws with densities proportional to ∏ xᵢ^(aᵢ−1).
 
-    KL is Σ [lgΓ(a_q) − lgΓ(a_p) + (a_p−a_q) ψ(a_p)] over the entries, less the same of their sums.
-    Concentrations are positive, two or more; raises like `gaussian`.
+    KL is Σ [lgΓ(a_q) − lgΓ(a_p) + (a_p−a_q) ψ(a_p)] over the entries, minus the same at their sums.
+    There are two or more concentrations, all positive; raises like `gaussian`.
 
     Examples
     --------
@@ -178,8 +178,8 @@ def laplace(
 ) -> float:
     """Return D between two Laplace laws with densities e^(−|x−m|/b) / 2b.
 
-    KL is log(b_q/b_p) + |Δ|/b_q + (b_p/b_q) e^(−|Δ|/b_p) − 1, and total variation with equal
-    scales 1 − e^(−|Δ|/2b). Scales are positive; raises like `gaussian`.
+    KL is log(b_q/b_p) + |Δ|/b_q + (b_p/b_q) e^(−|Δ|/b_p) − 1; for equal scales total
+    variation is 1 − e^(−|Δ|/2b), with Δ = m_p−m_q. Scales are positive; raises like `gaussian`.
 
     Examples
     --------
@@ -209,10 +209,10 @@ def poisson(D: Divergence | Transform, mean_p: float, mean_q: float) -> float:
 
 
 def geometric(D: Divergence | Transform, success_p: float, success_q: float) -> float:
-    """Return D between two geometric laws s (1−s)^k on k = 0, 1, and so on.
+    """Return D between two geometric laws with probabilities s (1−s)^k, k = 0, 1, ….
 
-    KL is log(a/b) + (1−a)/a · log((1−a)/(1−b)). Probabilities of success lie strictly between 0
-    and 1; raises like `gaussian`.
+    With success probabilities a of P and b of Q, strictly between 0 and 1, KL is
+    log(a/b) + (1−a)/a · log((1−a)/(1−b)). Raises like `gaussian`.
 
     Examples
     --------
@@ -229,7 +229,7 @@ def geometric(D: Divergence | Transform, success_p: float, success_q: float) -> 
 
 
 def bernoulli(D: Divergence | Transform, p: float, q: float) -> float:
-    """Return D between two Bernoulli laws with probabilities p and q of 1: any D at all.
+    """Return D between two Bernoulli laws with P(1) = p and Q(1) = q, for any D.
 
     Raises ValueError if p or q is not in [0, 1].
 

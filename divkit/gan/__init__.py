@@ -1,6 +1,6 @@
-"""Objectives of generative adversarial networks: what critic and generator minimize.
+"""Objectives of generative adversarial networks: the losses of critic and generator.
 
-Needs torch, and is the only part of divkit that does. Networks are the caller's.
+This is the only part of divkit that requires torch. Networks are supplied by the caller.
 """
 
 from divkit.gan._coupling import Coupling as Coupling

@@ -1,6 +1,7 @@
 """Minibatches of a training run: real samples, noise, and real samples with a wrong condition.
 
-All are drawn by torch's own random numbers, on the device where they are needed.
+All are drawn with torch's global random numbers. Row indices and default noise are drawn on the
+training device; what the caller's functions return is moved there.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ Samples = Tensor | tuple[Tensor, Tensor]
 Data = Samples | Callable[[int], Samples]
 Noise = int | Callable[[int], Tensor]
 
-# How many batches in a row may come without two different conditions.
+# How many batches in a row may contain no mismatched pair.
 _ATTEMPTS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """Where minibatches of one size come from.
+    """Sources of minibatches of one size.
 
     Attributes
     ----------
     draw : (n) -> (x,) or (x, conditions)
-        Real samples, along with their conditions if they have any.
+        Real samples, with their conditions if there are any.
     noise : (n) -> tensor
     size : int
     """
@@ -40,7 +41,7 @@ class Batches:
 
     @staticmethod
     def of(data: Data, noise: Noise, size: int, like: Tensor) -> Batches:
-        """Return the batches of what `train` was given, noise of the type of `like`, there."""
+        """Return the sources for arguments of `train`; noise has dtype and device of `like`."""
         size = count("batch_size", size)
         return Batches(_drawing(data, like.device), _noise(noise, like), size)
 
@@ -56,9 +57,9 @@ class Batches:
         return x
 
     def mismatched(self, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return real samples, each with one of `conditions` that is not its own.
+        """Return new real samples, each paired with an element of `conditions` not its own.
 
-        A pair that happens to match is left out, so that they may be fewer than a batch.
+        Pairs that match by chance are left out, so there may be fewer than a full batch.
         """
         for _ in range(_ATTEMPTS):
             x, own = self.draw(self.size)
@@ -120,7 +121,7 @@ def _drawn(z: Tensor) -> Tensor:
 
 
 def count(name: str, value: int) -> int:
-    """Return an integer of at least 1, which `value` must be."""
+    """Return `value`, or raise ValueError unless it is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"`{name}` must be an integer of at least 1, got {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""The cheapest plans of tensors of costs, whose value is differentiable in costs and masses."""
+"""Optimal transport plans of cost tensors, with a value differentiable in costs and masses."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Answers = Sequence[emd.Transport] | emd.Batch
 
 
 def couple(a: Tensor | None, b: Tensor | None, M: Tensor) -> Coupling:
-    """Return the cheapest plan for a tensor of costs, its cost and its potentials.
+    """Return the optimal plan for a tensor of costs, its cost and its potentials.
 
-    It is `divkit.emd.solve` for tensors: the cost is differentiable in M, where its derivative is
-    the plan, and in the masses.
+    This is `divkit.emd.solve` for tensors: the optimal cost is differentiable in M, with the plan
+    as its derivative, and in the masses, with the potentials.
 
     Parameters
     ----------
     a, b : tensor, shapes (..., n) and (..., m), or None
-        Masses, at least 0 and of equal sum; None is uniform.
+        Masses, at least 0 and of equal sum; None means uniform.
     M : tensor, shape (..., n, m)
         Costs; +inf forbids a pair. Leading axes are a batch of problems.
 
@@ -71,14 +71,14 @@ def couple(a: Tensor | None, b: Tensor | None, M: Tensor) -> Coupling:
 
 @dataclass(frozen=True, eq=False)
 class Coupling:
-    """The cheapest plan of each problem, its cost and its potentials.
+    """The optimal plan of each problem, its cost and its potentials.
 
     Attributes
     ----------
     value : tensor, shape (...)
         The cost ⟨M, π⟩, differentiable.
     answers : sequence of Transport
-        Plan (sparse), potentials and certificate of each problem, as `divkit.emd` gives them.
+        Plan (sparse), potentials and certificate of each problem, as returned by `divkit.emd`.
     """
 
     value: Tensor
@@ -100,13 +100,13 @@ class Coupling:
         return self._tensor(np.stack([t.g for t in self.answers]))
 
     def with_gradient(self, x: Tensor, gradients: Array) -> Coupling:
-        """Return the same whose derivative in x is an array for each problem; see `envelope`."""
+        """Return a copy whose value has these derivatives in x, one array per problem."""
         return Coupling(
             _envelope.with_gradient(self.value, x, self._tensor(gradients)), self.answers
         )
 
     def _tensor(self, array: Array) -> Tensor:
-        """Return what holds a row for each problem, in the shape and where the values are."""
+        """Return an array with a row per problem as a tensor, in the batch shape of `value`."""
         shape = (*self.value.shape, *array.shape[1:])
         return torch.as_tensor(array.reshape(shape)).to(self.value)
 
@@ -119,7 +119,7 @@ def solved(
     arrays: tuple[Array, ...],
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
 ) -> Coupling:
-    """Return the answers to all problems, with their gradients in the masses."""
+    """Solve all problems, and attach the gradients in the masses to their values."""
     answers = solve(*_masses(a, b, shapes), *map(matrices, arrays))
     given = [z.dtype for z in (*inputs, a, b) if z is not None]
     value = torch.tensor(
@@ -128,7 +128,8 @@ def solved(
         device=inputs[0].device,
     )
     found = Coupling(value.reshape(shapes[0][:-1]), answers)
-    # Potentials are free up to a constant. This one leaves the sum of the masses as it is.
+    # Potentials are unique only up to a constant. Centered, they give gradients of sum 0, so that
+    # a gradient step preserves the total mass.
     if a is not None and a.requires_grad:
         found = found.with_gradient(a, np.stack([t.f - t.f.mean() for t in answers]))
     if b is not None and b.requires_grad:
@@ -137,7 +138,7 @@ def solved(
 
 
 def _masses(a: Any, b: Any, shapes: Any) -> list[Array | None]:
-    """Return a and b, a row for each problem, checked as far as `divkit.emd` does not check."""
+    """Return a and b, a row for each problem, after the checks that `divkit.emd` does not make."""
     rows: list[Array | None] = []
     for name, mass, shape in zip("ab", (a, b), shapes, strict=True):
         if mass is None:
@@ -151,7 +152,7 @@ def _masses(a: Any, b: Any, shapes: Any) -> list[Array | None]:
         _check.nonnegative(name, array, np)
         rows.append(array.reshape(-1, shape[-1]))
     if a is not None and b is not None:
-        # Sums of masses differ by the rounding of their type, half precision's too.
+        # Sums of masses may differ by the rounding of the input dtype, e.g. half precision.
         rounding = _check.rounding(a, b)
         pairs = zip(*rows, strict=True)
         rows[1] = np.stack([_check.balanced(one, other, rounding) for one, other in pairs])
@@ -159,14 +160,14 @@ def _masses(a: Any, b: Any, shapes: Any) -> list[Array | None]:
 
 
 def from_costs(a: Array | None, b: Array | None, M: Array) -> Answers:
-    """Return the answers to the problems of a batch of cost matrices."""
+    """Solve a batch of problems given by cost matrices."""
     if len(M) == 1:
         return [emd.solve(None if a is None else a[0], None if b is None else b[0], M[0])]
     return emd.solve_batch(a, b, M)
 
 
 def entries(answers: Answers) -> tuple[Array, Array, Array, Array]:
-    """Return problem, row, column and mass of every entry of the plans."""
+    """Return problem, row, column and mass of every nonzero entry of the plans."""
     if isinstance(answers, emd.Batch):
         problem, rows, columns = np.nonzero(answers.plans)
         return problem, rows, columns, answers.plans[problem, rows, columns]
@@ -191,11 +192,11 @@ def tensor(name: str, x: object) -> Tensor:
 
 
 def to_numpy(x: Tensor) -> Array:
-    """Return a NumPy array of doubles, without the gradient."""
+    """Return a detached NumPy array in double precision."""
     array: Array = x.detach().to("cpu", torch.float64).numpy()
     return array
 
 
 def matrices(array: Array) -> Array:
-    """Return an array with all of its batch along one axis."""
+    """Return the array with its batch axes flattened into one."""
     return array.reshape(-1, *array.shape[-2:])

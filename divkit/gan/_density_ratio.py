@@ -1,4 +1,4 @@
-"""What a critic's outputs say of two distributions: the terms of the bound, and log p/q."""
+"""From a critic's outputs to the terms of the variational bound and to log p/q."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from divkit.gan._objective import FGAN, WGAN
 
 @dataclass(frozen=True)
 class Reading:
-    """How outputs v become a critic T of the variational bound E_P T − E_Q f*(T).
+    """How outputs v are turned into the critic T of the variational bound E_P T − E_Q f*(T).
 
     Attributes
     ----------
     objective : FGAN or WGAN
-        T is g(v), or v − ν where the critic is Lipschitz, or v itself for W₁, where f*(T) is T.
+        T is g(v) for a plain FGAN, v − ν for one with `lipschitz`, and v for W₁, with f*(T) = T.
     shift : float
         ν.
     """
@@ -31,7 +31,7 @@ class Reading:
 
     @staticmethod
     def of(objective: FGAN | WGAN, v_fake: Tensor) -> Reading:
-        """Return the reading with the shift that is best for these outputs on samples of Q."""
+        """Return the reading with the optimal shift for these outputs on samples of Q."""
         if isinstance(objective, WGAN) or objective.lipschitz is None:
             return Reading(objective, 0.0)
         q = [1 / len(v_fake)] * len(v_fake)
@@ -45,7 +45,8 @@ class Reading:
         if self.objective.lipschitz is None:
             gains: Tensor = self.objective.D.activation(v_real)
             return gains
-        # Any T with values in the domain gives a bound, and this one is as Lipschitz as v.
+        # Any T with values in the domain of f* gives a bound, and clamping keeps the Lipschitz
+        # constant of v.
         return (v_real - self.shift).clamp(max=_highest(self.objective.D))
 
     def losses(self, v_fake: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class Reading:
         return losses
 
     def log_ratio(self, v: Tensor) -> Tensor:
-        """Return log f*′(T), which is log p/q at the best critic."""
+        """Return log f*′(T), which is log p/q for the optimal critic."""
         if isinstance(self.objective, WGAN):
             raise TypeError("`log_ratio` needs an `FGAN`: the best critic of W₁ does not know p/q")
         D = self.objective.D
@@ -71,12 +72,12 @@ class Reading:
         log_ratio = _log_ratio(D, v)
         if label == 1:
             return log_ratio
-        # The best critic has f*′(T) = label·p / ((1 − label)·p + q).
+        # The optimal critic has f*′(T) = label·p / ((1 − label)·p + q); solve for p/q.
         return log_ratio - (label - (1 - label) * log_ratio.exp()).clamp(min=0).log()
 
 
 def _log_ratio(D: Divergence, v: Tensor) -> Tensor:
-    """Return log f*′(g(v)), as (f* ∘ g)′ / g′: g(v) itself rounds to the end of the domain."""
+    """Return log f*′(g(v)) as log of (f* ∘ g)′ / g′, since g(v) may round to the domain's end."""
     with torch.enable_grad():
         v = v.detach().requires_grad_()
         rise, slope = (
@@ -84,12 +85,15 @@ def _log_ratio(D: Divergence, v: Tensor) -> Tensor:
             for formula in (D.formulas.penalty, D.formulas.activation)
         )
     found = rise.log() - slope.log()
-    # Where both are flat to rounding, or where f*′ is 0 or without bound.
+    # Fall back to f*′ itself where both derivatives round to 0, or where f*′ is 0 or infinite.
     return torch.where(found.isfinite(), found, D.ratio(D.activation(v.detach())).log())
 
 
 class _Namespace:
-    """That of torch, with a derivative of expm1 that is not 0 at −50: torch's is expm1 + 1."""
+    """torch's namespace, with a derivative of expm1 that does not round to 0 at, say, −50.
+
+    torch computes that derivative as expm1(x) + 1.
+    """
 
     def __getattr__(self, name: str) -> Any:
         return getattr(xp, name)

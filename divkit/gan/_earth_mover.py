@@ -1,8 +1,8 @@
-"""The earth mover's distance of two batches: exact, with the gradient of the envelope theorem.
+"""Exact earth mover's distance of two batches, with gradients by the envelope theorem.
 
 W = min ⟨M, π⟩ is solved by `divkit.emd` on the CPU in float64. Its derivative in the costs M is
-the best plan π, in the points through them, and in the masses the potentials: where the optimum
-is unique these are the derivatives, otherwise subgradients.
+the optimal plan π, its derivative in the points follows by the chain rule, and its derivative in
+the masses are the potentials. Where the optimum is not unique these are generalized gradients.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from divkit.emd._costs.metrics import metric as read_metric
 from divkit.gan import _coupling
 from divkit.gan._coupling import Answers, Array, Coupling, couple
 
-# Up to so many pairs of points cost matrices are made, of 128 MiB then.
+# Up to this many pairs of points, dense cost matrices are formed (128 MiB in float64).
 _MATRIX = 1 << 24
 
 
@@ -30,22 +30,22 @@ def earth_mover(
     b: Tensor | None = None,
     metric: Any = "euclidean",
 ) -> Tensor:
-    r"""Return the cost of the cheapest plan that carries the points x to the points y.
+    r"""Return the cost of the optimal transport plan from the points x to the points y.
 
     .. math:: W = \min_{\pi \ge 0} \Bigl\{ \sum_{ij} c(x_i, y_j) \, \pi_{ij} :
         \pi 1 = a, \pi^T 1 = b \Bigr\}
 
-    A generator may minimize it as it is, without a critic: it is finite and has a gradient
-    wherever the samples lie.
+    A generator can minimize it directly, without a critic: it is finite and has a gradient
+    even if the supports of the two distributions are disjoint.
 
     Parameters
     ----------
     x, y : tensor, shapes (..., n, d) and (..., m, d)
         The points, for example real and generated samples, flattened. Leading axes are a batch of
-        problems, solved one by one.
+        independent problems.
     a, b : tensor, shapes (..., n) and (..., m), optional
-        Their masses, at least 0 and of equal sum. None is uniform, with the mass of the other, or
-        1.
+        Their masses, at least 0 and of equal sum. None means uniform masses, with the same sum as
+        the other argument, or 1 if both are None.
     metric : str, float or callable
         The cost: ``"euclidean"``, whose value is W₁; ``"sqeuclidean"``, whose value is W₂²;
         ``"cityblock"``, ``"chebyshev"``, a number p ≥ 1 for the p-norm, or a differentiable
@@ -54,8 +54,8 @@ def earth_mover(
     Returns
     -------
     tensor, shape (...)
-        On the device of the inputs and of their widest type, float32 at least. Of first
-        derivatives only: taking a second raises RuntimeError.
+        On the device of the inputs and of their widest dtype, at least float32. Only first
+        derivatives are available: taking a second one raises RuntimeError.
 
     Raises
     ------
@@ -67,8 +67,8 @@ def earth_mover(
 
     Notes
     -----
-    Two samples of the same distribution are some way apart: the mean over minibatches is above the
-    distance of the distributions, the more so the smaller they are.
+    The expected distance between minibatches exceeds the distance between the distributions, since
+    even two samples of one distribution differ. The bias grows as the batch size decreases.
 
     References
     ----------
@@ -98,9 +98,9 @@ def couple_points(
     b: Tensor | None = None,
     metric: Any = "euclidean",
 ) -> Coupling:
-    """Return the cheapest plan between points, its cost and its potentials.
+    """Return the optimal plan between points, its cost and its potentials.
 
-    Takes and refuses what `earth_mover` does, which is its `value`.
+    Arguments and errors are those of `earth_mover`, which returns the `value` of this result.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def _each(mass: Array | None, points: Array) -> Iterable[Array | None]:
 
 
 def _in_points(answers: Answers, cost: Metric, x: Array, y: Array) -> tuple[Array, Array]:
-    """Return the gradients of Σ π c(x, y), for a cost that depends on x − y."""
+    """Return the gradients of Σ π c(x, y) in x and y, for a cost that depends only on x − y."""
     problem, rows, columns, mass = _coupling.entries(answers)
     assert cost.gradient is not None  # every metric with a name has one
     pull = mass[:, None] * cost.gradient(x[problem, rows], y[problem, columns])
@@ -168,7 +168,7 @@ def _in_points(answers: Answers, cost: Metric, x: Array, y: Array) -> tuple[Arra
 
 
 def _add(sums: Array, index: Array, terms: Array) -> None:
-    """Add every row of `terms` to the row of `sums` at its index, which holds 0."""
+    """Add every row of `terms` to the row of `sums` at its index; `sums` must be 0 on entry."""
     order = np.argsort(index, kind="stable")
     index = index[order]
     first = np.flatnonzero(np.diff(index, prepend=-1))

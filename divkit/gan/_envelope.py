@@ -1,4 +1,4 @@
-"""The value of an optimum with the gradient that the envelope theorem gives it."""
+"""Optimal values with their gradient by the envelope theorem."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ import torch
 from torch import Tensor
 
 
-# Not a torch.autograd.Function: torch.compile makes instances of those, which torch warns of.
+# Not a torch.autograd.Function: torch.compile instantiates such classes, which makes torch warn.
 @torch.library.custom_op("divkit::with_gradient", mutates_args=())
 def with_gradient(value: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
-    """Return `value`, whose derivative in `x` is `gradient` besides those that it has.
+    """Return `value` with `gradient` as its derivative in `x`, in addition to existing ones.
 
-    Where a value is an optimum over something that was found for the present x, its gradient is
-    that of the objective at what was found; how that moves with x does not enter. It would enter
-    the second derivative, which raises RuntimeError. Leading axes of `gradient` are those of
-    `value`.
+    By the envelope theorem, the derivative of an optimal value is the partial derivative of the
+    objective at the optimum; how the optimum itself depends on x does not enter. It would enter the
+    second derivative, so that raises RuntimeError. Leading axes of `gradient` are those of `value`.
     """
     return value.clone()
 
 
 @torch.library.custom_op("divkit::gradient_of_optimum", mutates_args=())
 def _product(outer: Tensor, x: Tensor, gradient: Tensor) -> Tensor:
-    """Return outer · gradient, which depends on x but has no derivative."""
+    """Return outer · gradient, which depends on x but whose derivative is refused."""
     product = outer.reshape(outer.shape + (1,) * (gradient.ndim - outer.ndim)) * gradient
     return product.to(x.dtype)
 

@@ -1,4 +1,4 @@
-"""The critic as a measuring instrument: a lower bound of a divergence, from two samples."""
+"""Lower bound of a divergence, estimated from two samples by training a critic."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from divkit.gan._fit import fit, outputs
 from divkit.gan._objective import FGAN, WGAN
 from divkit.gan._training import check_network, device_of, random_numbers
 
-# The share of the training half that decides when to stop.
+# The fraction of the training half that is used for validation, i.e. early stopping.
 _VALIDATION = 0.2
-# So few that each part still has two: a variance needs them.
+# Fewest samples accepted, so that each part has at least two, which a variance needs.
 _LEAST = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What a trained critic says of two distributions; made by `estimate`.
+    """A lower bound of a divergence and the trained critic behind it; made by `estimate`.
 
     Attributes
     ----------
     bound : float
-        Of samples that training has not seen, with expectation at most D(P‖Q).
+        Evaluated on samples not seen in training; its expectation is at most D(P‖Q).
     standard_error : float
-        Of the bound, from the same samples.
+        Standard error of the bound, from the same samples.
     history : tuple of float
-        Minus the critic's loss, with its penalty if there is one, on the part of the training half
-        that decides when to stop: before training, and every 100 steps.
+        Minus the critic's loss, including its Lipschitz penalty if any, on the validation part of
+        the training half: before training, every 100 steps, and at the last step.
     """
 
     bound: float
@@ -45,7 +45,7 @@ class Estimate:
     _reading: Reading
 
     def log_ratio(self, x: Tensor) -> Tensor:
-        """Return log p/q at samples, read off the critic's outputs v as log f*′(g(v)).
+        """Return log p/q at samples, from the critic's outputs v as log f*′(g(v)).
 
         Parameters
         ----------
@@ -55,14 +55,14 @@ class Estimate:
         Returns
         -------
         tensor of float64, shape (n,)
-            Where f* is straight, as that of total variation, the critic does not tell p/q, and
-            this is constant. For ``FGAN(lipschitz=...)`` p is the distribution between P and Q
-            that the (f, Γ)-divergence goes through.
+            Where f* is affine, as for total variation, the critic does not determine p/q, and the
+            result is constant. For ``FGAN(lipschitz=...)`` p is the density of the intermediate
+            distribution in the infimal-convolution form of the (f, Γ)-divergence.
 
         Raises
         ------
         TypeError
-            If the objective was a `WGAN`, whose critic does not know p/q.
+            If the objective was a `WGAN`, whose critic does not determine p/q.
         """
         return self._reading.log_ratio(outputs(self._critic, x))
 
@@ -80,37 +80,38 @@ def estimate(
     seed: int | None = None,
     device: str | torch.device | None = None,
 ) -> Estimate:
-    """Estimate D(P‖Q) from below by a critic, trained on half of the samples and read on the rest.
+    """Estimate D(P‖Q) from below by a critic, trained on one half of the samples.
 
-    Any critic gives a lower bound, the best one D itself [1]_. Of the training half a fifth is kept
-    apart: where the bound on it has not improved for a while, training goes back to the best critic
-    and on with a quarter of the learning rate, three times, and ends. The other half is used once,
-    for the answer. So the answer's expectation is at most D, and where it is above, that is noise
-    of the size that the standard error tells.
+    Any critic gives a lower bound, and the best critic gives D itself [1]_. A fifth of the training
+    half is kept for validation: when the bound on it has stopped improving, training returns to the
+    best critic and continues with a quarter of the learning rate, up to three times, and then ends.
+    The other half is used once, to evaluate the bound. The expectation of the estimate is therefore
+    at most D; an estimate above D is due to noise, whose size the standard error gives.
 
     Parameters
     ----------
     critic : torch.nn.Module
-        Samples to raw outputs, one each. It is trained in place, and left in evaluation mode.
+        Maps each sample to one raw output. It is trained in place and left in evaluation mode.
     objective : FGAN or WGAN
-        Which divergence. With ``FGAN(lipschitz=...)`` the bound is one of the (f, Γ)-divergence,
-        whose shift is found on the training half; with `WGAN` one of L·W₁, where L is what the
-        critic's Lipschitz constant came to be. Label smoothing changes what critics learn, and
-        neither the bound's meaning nor that of the ratio.
+        Selects the divergence. With ``FGAN(lipschitz=...)`` the bound is of the (f, Γ)-divergence,
+        with the shift determined on the training half; with `WGAN` it is of L·W₁, where L is the
+        Lipschitz constant of the trained critic. Label smoothing changes what the critic learns,
+        but not the meaning of the bound and of the ratio.
     x, y : tensor, shapes (n, ...) and (m, ...)
         Samples of P and of Q, at least 10 of each.
     steps : int
-        The most there may be.
+        Maximum number of training steps.
     batch_size : int
-        Samples of each distribution in a step.
+        Samples of each distribution per step.
     patience : int
-        How many times in a row, 100 steps apart, the bound may fail to improve.
+        Number of consecutive validations, 100 steps apart, without improvement after which the
+        learning rate is reduced or training ends.
     optimizer : torch.optim.Optimizer, optional
-        Of the critic's parameters. By default Adam with a rate of 0.002.
+        Optimizer of the critic's parameters. By default Adam with learning rate 0.002.
     seed : int, optional
-        Of the split and of training, as in `train`.
+        Seed of the split and of training, as in `train`.
     device : str or torch.device, optional
-        Where to train, by default where the critic is.
+        Where to train, by default the critic's device.
 
     Returns
     -------
@@ -119,9 +120,9 @@ def estimate(
     Raises
     ------
     TypeError, ValueError
-        If something given is not as above.
+        If an argument is invalid.
     FloatingPointError
-        If the critic's loss is nan or infinite, with the step.
+        If the critic's loss is nan or infinite; the message names the step.
 
     References
     ----------
@@ -177,7 +178,7 @@ def estimate(
 
 
 def _split(x: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Return a random part of x of about that share, and the rest."""
+    """Return a random part of x of about that fraction, and the rest."""
     x = x[torch.randperm(len(x), device=x.device)]
     first = max(2, round(share * len(x)))
     return x[:first], x[first:]

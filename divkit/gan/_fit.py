@@ -1,4 +1,4 @@
-"""Training of a critic alone, until it gets no better on samples that it is not trained on."""
+"""Training of a critic alone, with early stopping on validation samples."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from divkit.gan._lipschitz import Lipschitz
 from divkit.gan._objective import FGAN, WGAN
 from divkit.gan._training import check_optimizer, random_numbers
 
-# How many steps there are from one validation to the next, and where nothing improves, how much
-# slower and how many times training goes on.
+# Steps between validations; and when the validation loss stops improving, the factor by which the
+# learning rate is reduced and how many times that is done.
 _INTERVAL = 100
 _SLOWER = 0.25
 _RESTARTS = 3
-# How many samples a critic sees at a time when it is not trained.
+# Largest batch in which a critic is evaluated.
 _AT_ONCE = 8192
 
 
@@ -33,10 +33,10 @@ def fit(
     patience: int,
     optimizer: Optimizer | None,
 ) -> tuple[float, ...]:
-    """Train the critic in place, and return minus its loss on `validation` from time to time.
+    """Train the critic in place, and return the history of minus its validation loss.
 
-    Both are pairs of samples, of P and of Q. The critic ends as it was when that was best, in
-    evaluation mode.
+    `training` and `validation` are pairs of samples, of P and of Q. The critic is left with the
+    weights of the best validation, in evaluation mode.
     """
     lipschitz = objective.lipschitz or Lipschitz()
     lipschitz.prepare(critic)
@@ -108,6 +108,6 @@ def _validation_loss(critic: nn.Module, objective: FGAN | WGAN, x: Tensor, y: Te
     loss = objective.critic_loss(outputs(critic, x), outputs(critic, y)).item()
     if objective.lipschitz is None:
         return loss
-    # At the same points each time, or the best critic would be the luckiest.
+    # Use the same penalty points each time, so that selection does not favor lucky draws.
     with random_numbers(0, fork=True):
         return loss + objective.lipschitz(critic, x[:_AT_ONCE], y[:_AT_ONCE]).item()

@@ -1,4 +1,4 @@
-"""The shared functions of `divkit.fdiv._elementary`, by the one or two kernels that torch has."""
+"""The functions of `divkit.fdiv._elementary`, implemented by one or two torch kernels each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from divkit.fdiv import _elementary
 
-# From here on softplus(x) is x, and up to minus this it is eˣ, to rounding in double precision.
+# In double precision softplus(x) rounds to x for x ≥ this, and to eˣ for x ≤ minus this.
 _FAR = 40.0
 
 
@@ -33,27 +33,27 @@ def sigmoid(x: Tensor, xp: Any) -> Tensor:
 
 
 def raised(x: Tensor, least: float, xp: Any) -> Tensor:
-    """Return max(x, least), of derivative 0 up to `least`."""
+    """Return max(x, least), with derivative 0 for x ≤ least."""
     return nn.functional.threshold(x, least, least)
 
 
 def log_wright_omega(x: Tensor, xp: Any) -> Tensor:
     """Return y with y + e^y = x."""
-    # There y is x, or log x, to rounding, and derivatives may come in infinite.
+    # There y equals x to rounding, and incoming gradients may be infinite: keep them out of the
+    # iteration.
     far = (x < -_FAR) | (x == torch.inf)
     near = torch.where(far, 0.0, x)
     with torch.no_grad():
         y = _elementary.log_wright_omega(near, array_api_compat.torch)
-    # From the root itself each step of Newton's iteration adds no more than a rounding to y, and
-    # doubles the number of derivatives that are right: the first comes with one step, the second
-    # with two.
+    # y is the root but carries no gradient. Newton steps from there change y by a rounding at most
+    # and make it differentiable: one gives the correct first derivative, two also the second.
     for _ in range(2):
         exp_y = torch.exp(y)
         y = y + (near - y - exp_y) / (1 + exp_y)
     return torch.where(far, x, y)
 
 
-# torch, and the functions above for those that formulas share.
+# A copy of torch's namespace with the functions above as KERNELS of the elementary functions.
 namespace = ModuleType("divkit.gan._fused.namespace", __doc__)
 vars(namespace).update(
     (name, value)

@@ -1,4 +1,4 @@
-"""What keeps a critic Lipschitz: clipped weights, a penalty on its gradient, spectral norms."""
+"""Ways to keep a critic Lipschitz: weight clipping, gradient penalty, spectral normalization."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ Critic = Callable[[Tensor], Tensor]
 
 
 class Lipschitz:
-    """A way to keep a critic Lipschitz: three steps of training, each nothing by default."""
+    """A way to keep a critic Lipschitz: three hooks of the training loop, no-ops by default."""
 
     def prepare(self, critic: nn.Module) -> None:
         """Change the critic once, before training."""
 
     def __call__(self, critic: Critic, x_real: Tensor, x_fake: Tensor) -> Tensor:
-        """Return what is added to the critic's loss, here 0."""
+        """Return the term to add to the critic's loss, here 0."""
         return x_real.new_zeros(())
 
     def project(self, critic: nn.Module) -> None:
-        """Change the critic's weights in place, after each of its steps."""
+        """Change the critic's weights in place, after each critic step."""
 
 
 @dataclass(frozen=True)
 class Clip(Lipschitz):
-    """All weights of the critic in [−c, c], set there after each of its steps [1]_.
+    """Weight clipping: all parameters are clamped to [−c, c] after each critic step [1]_.
 
-    The constant it leaves the critic depends on the layers; gradients shrink or grow with c from
-    each layer to the next.
+    The resulting Lipschitz constant depends on the layers, and gradients shrink or grow from layer
+    to layer depending on c.
 
     Parameters
     ----------
     c : float
-        The largest weight in size, positive.
+        The largest absolute value of a parameter, positive.
 
     References
     ----------
@@ -65,14 +65,14 @@ class Clip(Lipschitz):
 
     @torch.no_grad()
     def project(self, critic: nn.Module) -> None:
-        """Set every weight outside [−c, c] to the nearer end."""
+        """Clamp every parameter to [−c, c]."""
         for weight in critic.parameters():
             weight.clamp_(-self.c, self.c)
 
 
 @dataclass(frozen=True)
 class GradientPenalty(Lipschitz):
-    r"""A penalty on the norm of the critic's gradient in its input, sample by sample.
+    r"""A penalty on the norm of the critic's gradient with respect to each input sample.
 
     .. math:: \lambda \, \mathbb{E} \, | \|\nabla_x v(x)\|_2 - 1 |^p
        \quad \text{or, one-sided,} \quad \lambda \, \mathbb{E} \max(0, \|\nabla_x v(x)\|_2 - 1)^p
@@ -84,27 +84,27 @@ class GradientPenalty(Lipschitz):
     weight : float
         λ, at least 0.
     one_sided : bool
-        Whether a norm below 1 is free.
+        Whether only norms above the target are penalized.
     power : float
-        p, at least 1: two-sided with 2 it is the published form [1]_.
+        p, at least 1. The published form [1]_ is two-sided with p = 2.
     at : {"between", "around", "real"}
-        Where the gradient is taken. ``"between"`` is a uniform point between a real and a generated
-        sample, another one for each pair [1]_; of unequal batches the longer one's rest is left
-        out. ``"around"`` is a real sample with Gaussian noise of half the batch's standard
-        deviation, as in DRAGAN [2]_, ``"real"`` a real sample.
+        Where the gradient is taken. ``"between"``: at a uniformly random point between a real and a
+        generated sample, drawn anew for each pair [1]_; if the batches differ in length, the excess
+        samples are ignored. ``"around"``: at real samples plus Gaussian noise of half the batch's
+        standard deviation, as in DRAGAN [2]_. ``"real"``: at real samples.
     center : float
-        The norm aimed at, in place of 1. With 0 and ``at="real"`` it is the R1 penalty [3]_, whose
-        γ is twice the weight.
+        The target norm in place of 1. With 0 and ``at="real"`` this is the R1 penalty [3]_ with
+        γ = 2 · `weight`.
 
     Raises
     ------
     ValueError
-        If a number is out of its range or `at` is not known.
+        If a number is out of range or `at` is unknown.
 
     Notes
     -----
-    Where the gradient is 0 the derivative of its norm is taken as 0. The critic must treat samples
-    one by one: batch normalization mixes their gradients.
+    Where the gradient is 0, the derivative of its norm is taken as 0. The critic must process each
+    sample independently: batch normalization would mix their gradients.
 
     References
     ----------
@@ -146,9 +146,9 @@ class GradientPenalty(Lipschitz):
         Parameters
         ----------
         critic : callable
-            (n, ...) samples to n raw outputs, shape (n,) or (n, ...).
+            Maps (n, ...) samples to n raw outputs, shape (n,) or (n, ...).
         x_real, x_fake : tensor, shapes (n, ...) and (m, ...)
-            Samples; they may differ in their number only.
+            Samples; the batches may differ only in length.
 
         Returns
         -------
@@ -158,8 +158,8 @@ class GradientPenalty(Lipschitz):
         Raises
         ------
         ValueError
-            If the samples differ in shape or there are none, or if the critic's outputs differ
-            from them in number or do not depend on them.
+            If the samples differ in shape or a batch is empty, or if the critic does not return one
+            output per sample or its outputs do not depend on the samples.
         """
         shapes = tuple(x_real.shape), tuple(x_fake.shape)
         if () in shapes or shapes[0][1:] != shapes[1][1:]:
@@ -214,12 +214,12 @@ def _norms(critic: Critic, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SpectralNorm(Lipschitz):
-    """Every linear and convolutional layer divided by its largest singular value [1]_.
+    """Spectral normalization: weights are divided by their largest singular value [1]_.
 
-    With activations that are 1-Lipschitz, and linear layers, that makes the critic 1-Lipschitz; of
-    a convolution torch takes the kernel as a matrix. It is
-    `torch.nn.utils.parametrizations.spectral_norm`, which each evaluation in training mode brings
-    nearer to the singular value by one power iteration.
+    It applies to linear and convolutional layers. With linear layers and 1-Lipschitz activations
+    the critic becomes 1-Lipschitz; for convolutions torch normalizes the kernel reshaped to a
+    matrix, not the operator. Uses `torch.nn.utils.parametrizations.spectral_norm`, which refines
+    its estimate by one power iteration per evaluation in training mode.
 
     References
     ----------
@@ -237,7 +237,7 @@ class SpectralNorm(Lipschitz):
     """
 
     def prepare(self, critic: nn.Module) -> None:
-        """Parametrize the layers that are not yet."""
+        """Parametrize all layers whose weight is not parametrized yet."""
         for layer in list(critic.modules()):
             if isinstance(layer, _LAYERS) and not parametrize.is_parametrized(layer, "weight"):
                 parametrizations.spectral_norm(layer)

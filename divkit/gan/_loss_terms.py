@@ -1,8 +1,8 @@
 """The two terms of a variational bound, E_P g(v) and E_Q f*(g(v)), as functions of tensors.
 
-The record's own formulas, without its checks of values, which would wait for the device. Those of
-the catalogue get torch's kernels for the functions that they share. Single precision is
-computed in double where a formula needs it, which is found out by trying.
+The divergence's formulas are used without its value checks, which would synchronize the device.
+Catalogue formulas use torch's kernels for their shared elementary functions. Single precision is
+computed in double where a formula needs it, as determined by a numerical test.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from divkit.fdiv import Divergence, Family
 from divkit.fdiv._formulas import Formula
 from divkit.gan import _fused
 
-# How large outputs are at which single precision must do.
+# Single precision must be accurate for outputs up to this size.
 _LARGE = 100.0
-# And at which the terms' difference must not be that of two infinities.
+# At outputs of this size, the difference of the terms must not become ∞ − ∞.
 _LARGEST = 1000.0
 
 
@@ -33,7 +33,7 @@ class Terms:
     activation, penalty : (v, xp) -> tensor
         As in `divkit.fdiv.Formulas`.
     xp : namespace
-        That they are given.
+        The array namespace passed to the formulas.
     wide : bool
         Whether they are computed in double precision.
     """
@@ -47,7 +47,7 @@ class Terms:
     def of(D: Divergence) -> Terms:
         """Return the terms of D."""
         formulas = D.formulas.activation, D.formulas.penalty
-        # Those of the catalogue call the shared functions; others may ask what they are given.
+        # User-defined formulas may inspect the namespace, so they get the plain one of torch.
         ours = D.recipe is None or isinstance(D.recipe[0], Family)
         xp = _fused.namespace if ours else array_api_compat.torch
         wide = not all(_single_will_do(f, xp) for f in formulas) or _overflow_together(
@@ -69,7 +69,7 @@ class Terms:
 
 
 def _single_will_do(formula: Formula, xp: Any) -> bool:
-    """Return whether values and derivatives in single precision are those in double, rounded."""
+    """Return whether single precision gives the values and derivatives of double, to rounding."""
     exact, found = (
         _with_derivative(formula, dtype, xp) for dtype in (torch.float64, torch.float32)
     )
@@ -77,7 +77,7 @@ def _single_will_do(formula: Formula, xp: Any) -> bool:
 
 
 def _overflow_together(activation: Formula, penalty: Formula, xp: Any) -> bool:
-    """Return whether both terms are infinite in single precision where one grows faster."""
+    """Return whether both terms overflow in single precision although they differ in double."""
     v = torch.tensor([-_LARGEST, _LARGEST], dtype=torch.float32, device="cpu")
     gain, loss = activation(v, xp), penalty(v, xp)
     wide = activation(v.double(), xp), penalty(v.double(), xp)
@@ -94,6 +94,6 @@ def _with_derivative(formula: Formula, dtype: torch.dtype, xp: Any) -> tuple[Ten
 
 
 def _agree(found: Tensor, exact: Tensor) -> bool:
-    exact = exact.float()  # infinite where single precision ends
+    exact = exact.float()  # infinite beyond the range of single precision
     near = (found - exact).abs() <= 1e-5 * (1 + exact.abs())
     return bool(((found == exact) | near).all())

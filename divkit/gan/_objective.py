@@ -1,7 +1,7 @@
-"""What critic and generator minimize: f-GAN, WGAN, and both with mismatched conditions.
+"""Losses of critic and generator: f-GAN, WGAN, and their matching-aware conditional forms.
 
-Real samples x ~ P come first, generated ones x̃ ~ Q second, everywhere. v is the critic's raw
-output, without a sigmoid or any other last activation: the objective applies it.
+Everywhere, real samples x ~ P come first and generated samples x̃ ~ Q second. v is the critic's
+raw output, without a sigmoid or other final activation: the objective applies it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ class Objective:
     Attributes
     ----------
     lipschitz : Lipschitz or None
-        What keeps the critic Lipschitz. It is not part of the losses, as it needs the critic.
+        How the critic is kept Lipschitz. It is not part of the losses because it acts on the
+        critic itself, not on its outputs.
     """
 
     lipschitz: Lipschitz | None
 
     def critic_loss(self, v_real: Tensor, v_fake: Tensor) -> Tensor:
-        """Return what the critic minimizes: minus the bound.
+        """Return the critic's loss: minus the variational bound.
 
         Parameters
         ----------
         v_real, v_fake : tensor, shapes (n, ...) and (m, ...)
-            The critic's raw outputs on real and on generated samples. The batches may differ in
-            length, not in the other axes.
+            The critic's raw outputs on real and on generated samples. The batches may differ only
+            in length.
 
         Returns
         -------
         tensor, shape ()
-            float32 for half precision, otherwise of the type of the outputs; ±inf where it
-            overflows.
+            float32 for half-precision outputs, otherwise of the outputs' dtype; ±inf on overflow.
 
         Raises
         ------
@@ -58,7 +58,7 @@ class Objective:
         return self._against(single(v_real), single(v_fake))
 
     def generator_loss(self, v_fake: Tensor) -> Tensor:
-        """Return what the generator minimizes.
+        """Return the generator's loss.
 
         Parameters
         ----------
@@ -94,34 +94,37 @@ class FGAN(Objective):
     Parameters
     ----------
     D : Divergence
-        Of the catalogue, a member of a family, or a user's own.
+        A divergence of the catalogue, a member of a family, or a user-defined one.
     generator : {"minimax", "non_saturating"}
-        What the generator minimizes: −E_Q f*(g(v)), the same game, or −E_Q g(v), which does not
-        flatten out where the critic tells generated samples apart with certainty.
+        The generator's loss: −E_Q f*(g(v)), the critic's objective itself, or −E_Q g(v), whose
+        gradient does not vanish where the critic recognizes generated samples with confidence.
     lipschitz : Lipschitz, optional
-        With it the objective is the (f, Γ)-divergence of a Lipschitz critic [3]_: it maximizes
-        E_P v − inf over ν of (ν + E_Q f*(v − ν)), the bound sharpened by a shift, without an
-        activation, which would change the critic's constant. With an L-Lipschitz critic it is at
-        most D and at most f(1) + L·W₁: finite where D is not. For `kl` it is the bound of Donsker
-        and Varadhan. The minimax generator knows its own batch alone, and takes the best ν for it.
+        If given, the objective is the (f, Γ)-divergence of a Lipschitz critic [3]_: the critic
+        maximizes E_P v − inf over ν of (ν + E_Q f*(v − ν)), the bound tightened by the optimal
+        shift ν. No activation is applied, as it would change the critic's Lipschitz constant. With
+        an L-Lipschitz critic the objective is at most D and at most f(1) + L·W₁, so it is finite
+        even where D is not. For `kl` it is the Donsker–Varadhan bound. The minimax generator loss
+        sees only the generated batch and uses the ν that is optimal for it.
     real_label : float
-        The target 1 − κ of real samples in place of 1, one-sided label smoothing [4]_: the bound
-        is then (1−κ) E_P g(v) − κ E_P f*(g(v)) − E_Q f*(g(v)).
+        The target 1 − κ for real samples in place of 1, i.e. one-sided label smoothing [4]_: the
+        bound is then (1−κ) E_P g(v) − κ E_P f*(g(v)) − E_Q f*(g(v)).
 
     Raises
     ------
     TypeError
-        If D is not a divergence, or `lipschitz` nothing that keeps a critic Lipschitz.
+        If D is not a divergence, or `lipschitz` is not a `Lipschitz` constraint.
     ValueError
-        If `generator` is neither, or `real_label` is not in (0, 1], or not 1 beside `lipschitz`.
+        If `generator` is not one of the two names, if `real_label` is not in (0, 1], or if it is
+        not 1 although `lipschitz` is given.
 
     Notes
     -----
-    Outputs in half precision are computed in single, and those in single precision in double where
-    D needs it: composite and custom divergences, whose dual side is computed. Values of outputs
-    are not checked, and nothing waits for the device; ``torch.compile(fullgraph=True)`` takes both
-    losses. For |v| ≤ 100 they and their derivatives are right to some roundings of themselves or of
-    1, ±inf where they overflow. With `lipschitz` they have first derivatives only, but for `kl`.
+    Half-precision outputs are processed in single precision, and single-precision outputs in double
+    where D needs it: for composite and custom divergences whose dual side is computed numerically.
+    Output values are not checked, so nothing synchronizes with the device, and both losses work
+    under ``torch.compile(fullgraph=True)``. For |v| ≤ 100 the losses and their derivatives are
+    accurate to a few roundings, relative to max(1, their size), and ±inf on overflow. With
+    `lipschitz` only first derivatives are available, except for `kl`.
 
     References
     ----------
@@ -211,8 +214,9 @@ class WGAN(Objective):
     Parameters
     ----------
     lipschitz : Lipschitz, optional
-        What keeps the critic Lipschitz, for a loop that applies it: ``Clip(0.01)`` [1]_,
-        ``GradientPenalty(10)`` [2]_ or `SpectralNorm`. Without any the bound has no maximum.
+        How the critic is kept Lipschitz, to be applied by the training loop: ``Clip(0.01)`` [1]_,
+        ``GradientPenalty(10)`` [2]_ or `SpectralNorm`. Without a constraint the objective is
+        unbounded.
 
     References
     ----------
@@ -250,19 +254,19 @@ class MatchingAware(Objective):
 
     @property
     def lipschitz(self) -> Lipschitz | None:  # type: ignore[override]
-        """What keeps the critic Lipschitz: that of the objective."""
+        """How the critic is kept Lipschitz: that of the underlying objective."""
         return self.objective.lipschitz
 
     def critic_loss(  # type: ignore[override]
         self, v_real: Tensor, v_fake: Tensor, v_mismatched: Tensor
     ) -> Tensor:
-        """Return what the critic minimizes.
+        """Return the critic's loss.
 
         Parameters
         ----------
         v_real, v_fake, v_mismatched : tensor, shapes (n, ...), (m, ...) and (k, ...)
             The critic's raw outputs on real samples with their condition, on generated samples
-            with the condition they were made for, and on real samples with a wrong condition.
+            with the condition they were generated for, and on real samples with a wrong condition.
 
         Returns
         -------
@@ -283,16 +287,17 @@ class MatchingAware(Objective):
 def matching_aware(objective: FGAN | WGAN) -> MatchingAware:
     """Return an objective whose critic also sees real samples with a wrong condition [1]_.
 
-    They count as generated ones do, so that a critic must look at the condition. For `fdiv.gan`
-    the critic maximizes E log D(c, x) + E log(1 − D(c, x̃)) + E log(1 − D(c, x̂)), x̂ real with the
-    wrong condition; for every other divergence its penalty of them is added in the same way. Where
-    the critic is free up to a constant, in `WGAN` and with ``FGAN(lipschitz=...)``, generated and
-    mismatched samples are half of Q each: their sum would reward the constant.
+    Mismatched samples are treated like generated ones, so the critic must use the condition. For
+    `fdiv.gan` it maximizes E log D(c, x) + E log(1 − D(c, x̃)) + E log(1 − D(c, x̂)), where x̂ is
+    real with a wrong condition; for every other divergence the term E f*(g(v)) of the mismatched
+    samples is added likewise. In `WGAN` and ``FGAN(lipschitz=...)``, where the critic is determined
+    only up to a constant, generated and mismatched samples each have weight ½ in Q: if they were
+    summed, the objective would depend on that constant.
 
     Parameters
     ----------
     objective : FGAN or WGAN
-        Of any divergence.
+        An FGAN may be of any divergence.
 
     Returns
     -------

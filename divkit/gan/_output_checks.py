@@ -1,4 +1,4 @@
-"""What a critic may put out: tensors with the batch first, of real and of generated samples."""
+"""Checks of a critic's outputs: float tensors with the batch along the first axis."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 
 def single(v: Tensor) -> Tensor:
-    """Return half precision as single: float16 ends at 65504, bfloat16 has three digits."""
+    """Convert half precision to single: float16 overflows at 65504, bfloat16 has 3 digits."""
     return v.float() if v.dtype in (torch.float16, torch.bfloat16) else v
 
 
 def check(**batches: Tensor) -> None:
     """Raise TypeError or ValueError unless these are batches of one critic's raw outputs.
 
-    They may differ in length, in float type too, and in nothing else. Values are not looked at:
-    that would wait for the device.
+    They may differ only in length and float dtype. Values are not checked, as that would
+    synchronize the device.
     """
     first, inner = "", None
     for name, v in batches.items():

@@ -1,4 +1,4 @@
-"""What a saved training run must be to go on from, and what is said of one that is not."""
+"""Validation of a saved training state before training resumes from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ State = dict[str, Any]
 PARTS = ("generator", "critic", "generator_optimizer", "critic_optimizer")
 LOSSES = ("generator_losses", "critic_losses")
 
-# What torch's optimizers keep in the shape of each parameter.
+# State entries of torch's optimizers that have the shape of their parameter.
 _LIKE_PARAMETERS = {
     *("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "momentum_buffer", "square_avg"),
     *("grad_avg", "acc_delta", "sum", "prev", "step_size", "ax"),
@@ -24,9 +24,9 @@ _LIKE_PARAMETERS = {
 
 
 def check(state: Any, parts: list[tuple[str, Any]], device: torch.device) -> None:
-    """Raise TypeError or ValueError unless `state` has all that a run of these parts needs.
+    """Raise TypeError or ValueError unless `state` is complete and of a run of these parts.
 
-    Whether networks and optimizers fit is found when they are loaded.
+    Whether the states of networks and optimizers fit is checked only when they are loaded.
     """
     if not isinstance(state, dict):
         raise TypeError(
@@ -56,7 +56,7 @@ def load(name: str, part: nn.Module | Optimizer, state: State) -> None:
         part.load_state_dict(state)
         if isinstance(part, Optimizer):
             _check_shapes(part)
-    except Exception as error:  # torch's, and whatever it runs into in a wrong object
+    except Exception as error:  # a malformed state can make torch raise anything
         said = textwrap.shorten(str(error) or type(error).__name__, 300, placeholder=" …")
         raise ValueError(
             f"`state[{name!r}]` must be of the same {name.replace('_', ' ')} as the one given, but "
@@ -67,8 +67,8 @@ def load(name: str, part: nn.Module | Optimizer, state: State) -> None:
 def _check_options(optimizer: Optimizer, state: State) -> None:
     """Raise ValueError for the state of another kind of optimizer.
 
-    Releases of torch add options, and fill in those that an older state lacks; a state that lacks
-    some and has others is of another kind.
+    New releases of torch add options and supply those missing from an older state. So missing or
+    additional options alone are accepted, but both together mean another kind of optimizer.
     """
     for own, given in zip(optimizer.param_groups, state["param_groups"], strict=True):
         lacking, odd = set(own) - set(given), set(given) - set(own)
@@ -82,7 +82,7 @@ def _check_options(optimizer: Optimizer, state: State) -> None:
 def _check_shapes(optimizer: Optimizer) -> None:
     for weight, kept in optimizer.state.items():
         if not (isinstance(weight, Tensor) and isinstance(kept, dict)):
-            continue  # what an optimizer of somebody else's keeps of its own
+            continue  # a third-party optimizer may keep other entries
         for key in _LIKE_PARAMETERS & kept.keys():
             x = kept[key]
             if isinstance(x, Tensor) and x.shape != weight.shape:
@@ -108,7 +108,7 @@ def _check_losses(state: State, *, steps_of_critic: bool) -> None:
 def _check_random(state: Any, device: torch.device) -> None:
     kinds = ("cpu", "cuda") if device.type == "cuda" else ("cpu",)
     for kind in kinds:
-        # A run that was on another device goes on with the random numbers that are there.
+        # A run saved on the CPU has no CUDA state: it continues with the current one.
         if kind == "cuda" and isinstance(state, dict) and kind not in state:
             continue
         try:

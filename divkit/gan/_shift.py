@@ -1,4 +1,4 @@
-"""The sharpened penalty of a critic that is free up to a constant."""
+"""The conjugate term of the (f, Γ) objective, minimized over the shift ν of the critic."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from divkit import fdiv
 from divkit.fdiv import Divergence
 from divkit.gan._envelope import with_gradient
 
-# The search ends at 2⁻³⁶ of the range of outputs, 12 rounds of 8 parts where nobody looks, or at
-# a mass so near to 1, an error that enters the value squared.
+# The search for ν ends at 2⁻³⁶ of the range of outputs: on an accelerator always after 12 rounds of
+# 8 parts, as a stopping test would synchronize. On the CPU it also ends once the mass is this close
+# to 1; the error of the value is quadratic in that distance.
 _PRECISION = 2.0**-36
 _PARTS, _ROUNDS = 8, 12
 _NEAR = 1e-12
@@ -25,15 +26,15 @@ _NEAR = 1e-12
 
 @dataclass(frozen=True)
 class Shift:
-    """The sharpened penalty of one divergence.
+    """The minimized conjugate term of one divergence.
 
     Attributes
     ----------
     D : Divergence
     number : int
-        What stands for D in compiled graphs, which pass on tensors and numbers alone.
+        Identifies D in compiled graphs, where custom operators take only tensors and numbers.
     is_kl : bool
-        Whether D is the Kullback–Leibler divergence, by its formulas.
+        Whether D has the formulas of the Kullback–Leibler divergence.
     """
 
     D: Divergence
@@ -42,16 +43,16 @@ class Shift:
 
     @staticmethod
     def of(D: Divergence) -> Shift:
-        """Return the penalty of D."""
+        """Return the `Shift` of D."""
         _numbered[id(D)] = D
         return Shift(D, id(D), D.formulas == fdiv.kl.formulas)
 
     def penalty(self, *batches: Tensor, v_real: Tensor | None = None) -> Tensor:
         """Return inf over ν of ν + E_Q f*(v − ν), Q being the mean of the batches [1]_.
 
-        For `kl` it is log E_Q e^v. Elsewhere the best ν is where E_Q f*′(v − ν) = 1, or as near
-        to it as the domain of f* lets the outputs come, `v_real` too. The f*′ there are the
-        gradient, as the derivative in ν vanishes.
+        For `kl` it is log E_Q e^v. Otherwise the optimal ν solves E_Q f*′(v − ν) = 1, or comes as
+        close to it as the domain of f* allows, which must also contain `v_real` − ν. By the
+        envelope theorem the gradient in v consists of the weights f*′(v − ν).
 
         References
         ----------
@@ -81,8 +82,8 @@ class Shift:
 _numbered: WeakValueDictionary[int, Divergence] = WeakValueDictionary()
 
 
-# One node of a compiled graph: unrolled, the search would be hundreds, thousands where f*′ is
-# itself found by one.
+# A custom operator is a single node of a compiled graph. Traced, the search would be hundreds of
+# nodes, or thousands where f*′ is itself computed by a search.
 @torch.library.custom_op("divkit::sharpened", mutates_args=())
 def _sharpened(v: Tensor, q: Tensor, number: int) -> tuple[Tensor, Tensor]:
     search = _secants if v.device.type == "cpu" else _parts
@@ -103,7 +104,7 @@ def sharpened(
     """Return inf over ν of ν + Σ q f*(v − ν), and its gradient q f*′(v − ν), whose sum is 1."""
     top = v.max()
     below = v - top
-    # In double precision, as t = v − ν may have to come very close to the end of the domain.
+    # The last point of the domain in double precision: t = v − ν may have to come very close to it.
     largest = D.conjugate_domain.largest() if D.slope < math.inf else math.inf
 
     def ratios(t: Tensor) -> Tensor:
@@ -111,27 +112,28 @@ def sharpened(
         ratio: Tensor = D.formulas.ratio(below + t[..., None], xp)
         return torch.where(q > 0, q * ratio, 0.0)
 
-    # As f*′(f′(1)) = 1, the mass is at most 1 where no v − ν exceeds f′(1), and at least 1 where
-    # none is less.
+    # Bracket for t: as f*′ increases and f*′(f′(1)) = 1, the mass Σ q f*′(v − ν) is at most 1 if
+    # all v − ν ≤ f′(1), and at least 1 if all v − ν ≥ f′(1).
     low = top.new_full((), D.derivative_at_one)
     high = (low - below.min()).clamp(max=largest)
     ends = search(lambda t: ratios(t).sum(-1), low, high)
     r = ratios(ends)
     mass = r.sum(-1)
-    # Where f*′ jumps in between, a mixture of both sides has mass 1.
+    # If f*′ jumps between the two ends, a convex combination of both sides has mass 1.
     share = torch.nan_to_num((1 - mass[0]) / (mass[1] - mass[0]), nan=0.0).clamp(0, 1)
     ratio = torch.where(share > 0, torch.lerp(r[0], r[1], share), r[0])  # r[1] may be infinite
     t = torch.lerp(ends[0], ends[1], share)
     penalty = torch.where(q > 0, q * D.formulas.conjugate(below + t, xp), 0.0)
-    # What is left where the domain ends: there ν follows the largest v.
+    # If the end of the domain keeps the mass below 1, ν moves with the largest v, which therefore
+    # gets the remaining mass as its gradient.
     at_top = v == top
     return top - t + penalty.sum(), ratio + (1 - ratio.sum()) * at_top / at_top.sum()
 
 
 def _parts(mass: Mass, low: Tensor, high: Tensor) -> Tensor:
-    """Return neighbors between which the rising `mass` passes 1, without waiting for the device.
+    """Bracket the point where the increasing `mass` passes 1, without synchronizing the device.
 
-    Each round keeps one of equal parts.
+    Each round splits the bracket into equal parts and keeps one of them.
     """
     width = high - low
     inner = torch.arange(1, _PARTS, dtype=low.dtype, device=low.device)
@@ -142,7 +144,7 @@ def _parts(mass: Mass, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _secants(mass: Mass, low: Tensor, high: Tensor) -> Tensor:
-    """Return what `_parts` does, by secants of the Illinois method and a bisection in between."""
+    """Return such a bracket by the Illinois variant of regula falsi, safeguarded by bisection."""
 
     def excess(t: float) -> float:
         return float(mass(low.new_full((), t))) - 1

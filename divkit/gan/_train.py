@@ -1,4 +1,4 @@
-"""Training of a generator against a critic: algorithm 1, and nothing more."""
+"""Training of a generator against a critic: algorithm 1 of Goodfellow et al. (2014)."""
 
 from __future__ import annotations
 
@@ -39,66 +39,63 @@ def train(
 ) -> Training:
     """Train a generator against a critic: k steps of the critic, then one of the generator [1]_.
 
-    Each minibatch is drawn anew, each step is one of the optimizer along the gradient of
-    `objective`, and ``objective.lipschitz`` is applied where it has its place: before training,
-    in the critic's loss, after each of the critic's steps. The networks are trained in place and
-    left in training mode.
+    Every step draws a new minibatch and takes one optimizer step on the loss of `objective`.
+    ``objective.lipschitz`` is applied before training, in the critic's loss, and after each critic
+    step. The networks are trained in place and left in training mode.
 
     Parameters
     ----------
     generator : torch.nn.Module
-        Noise to samples; ``generator(z, conditions)`` where the data have conditions.
+        Maps noise to samples; called as ``generator(z, conditions)`` if the data have conditions.
     critic : torch.nn.Module or None
-        Samples to raw outputs, one each; ``critic(x, conditions)`` where they have conditions.
-        None for a loss without a critic.
+        Maps each sample to one raw output; called as ``critic(x, conditions)`` if the data have
+        conditions. None for a loss without a critic.
     objective : Objective, or (x_real, x_fake) -> tensor
-        `FGAN`, `WGAN` or `matching_aware` of one, whose third batch are real samples with the
-        condition of another; without a critic a loss of samples, such as `earth_mover`.
+        `FGAN`, `WGAN` or `matching_aware` of one, which also gets real samples with conditions of
+        other samples. Without a critic, a loss of two batches of samples, such as `earth_mover`.
     data : tensor, (tensor, tensor), or (n) -> one of them
-        Samples, shape (N, ...), or samples and their conditions. A minibatch is drawn from them
-        with replacement. A function returns n fresh ones.
+        Samples, shape (N, ...), or samples and their conditions, from which minibatches are drawn
+        with replacement; or a function that returns n new ones.
     noise : int, or (n) -> tensor
-        The generator's input: standard normal of that many coordinates, or n of whatever a
-        function draws.
+        The generator's input: the dimension of standard normal noise, or a function that draws n
+        inputs.
     steps : int
-        How many steps of the generator there will have been in the end; with `state` those done
-        count.
+        Total number of generator steps, including those already done in `state`.
     batch_size : int
         Samples in a minibatch.
     critic_steps : int
-        k, steps of the critic for one of the generator.
+        k, the number of critic steps per generator step.
     generator_optimizer, critic_optimizer : torch.optim.Optimizer, optional
-        Of the networks' parameters; any whose step needs no closure. By default Adam with a rate
-        of 0.001 and momenta 0.5 and 0.9.
+        Optimizers of the networks' parameters; any whose ``step`` needs no closure. By default
+        Adam with learning rate 0.001 and betas (0.5, 0.9).
     seed : int, optional
-        Of all random numbers in training, which leaves those outside untouched. Without it they
-        are torch's, from where they stand.
+        Seed of all random numbers in training; torch's global random state is restored afterwards.
+        By default training draws from torch's current random state.
     device : str or torch.device, optional
-        Where to train, by default where the generator is. Networks are moved there, data are
-        copied there.
+        Where to train, by default the generator's device. Networks are moved and data copied there.
     state : dict, optional
-        What `Training.state_dict` returned, of the same networks and optimizers. Training goes on
+        What `Training.state_dict` returned for the same networks and optimizers. Training resumes
         from there, bit for bit as if it had not been interrupted, whatever `seed` is.
     callback : (Training) -> anything, optional
-        Called after each step.
+        Called after each generator step.
     progress : bool
-        Whether to show a bar with both losses (needs tqdm).
+        Whether to show a progress bar with both losses (needs tqdm).
 
     Returns
     -------
     Training
-        Networks, optimizers and losses, and the state to go on from.
+        Networks, optimizers and losses, and the state from which training can resume.
 
     Raises
     ------
     TypeError, ValueError
-        If something given is not as above, or a network returns what cannot be used. A `state`
-        that does not fit has changed neither networks nor optimizers.
+        If an argument is invalid, or a network returns something unusable. A `state` that does not
+        fit leaves networks and optimizers unchanged.
     FloatingPointError
-        If a loss is nan or infinite, with the step. The losses are those of the steps before. The
-        generator has not moved in it; the critic may have made its steps, and running statistics,
-        as those of batch normalization, have seen its minibatches: keep `Training.state_dict`
-        in `callback` from time to time to have something to go back to.
+        If a loss is nan or infinite; the message names the step. That step adds no losses and does
+        not update the generator, but it may have updated the critic and running statistics such as
+        those of batch normalization. Save `Training.state_dict` in `callback` from time to time to
+        be able to go back.
 
     References
     ----------
@@ -108,7 +105,7 @@ def train(
 
     Examples
     --------
-    To learn where a Gaussian lies:
+    Learn the mean of a Gaussian:
 
     >>> import torch
     >>> from torch import nn
@@ -163,7 +160,7 @@ def train(
                     lipschitz.project(critic)
             loss = _generator_loss(run, objective, batches)
             latest = _descend("generator", generator, run.generator_optimizer, loss, step)
-            # Together, so that both are of the same steps wherever training stops.
+            # Appended together, so that both lists cover the same steps wherever training stops.
             run.generator_losses.append(latest)
             if critic is not None:
                 run.critic_losses.append(of_critic)
@@ -173,7 +170,7 @@ def train(
 
 
 def _prepare(critic: nn.Module | None, objective: Any, device: torch.device) -> Lipschitz:
-    """Check that critic and objective go together, and make the critic ready."""
+    """Check that critic and objective fit each other, and prepare the critic for training."""
     if isinstance(objective, Objective) != (critic is not None):
         raise TypeError(
             "`objective` must be an FGAN, a WGAN or matching-aware, or where `critic` is None a "
@@ -224,7 +221,7 @@ def _generator_loss(run: Training, objective: Any, batches: Batches) -> Tensor:
 
 
 def _descend(name: str, network: nn.Module, optimizer: Any, loss: Tensor, step: int) -> float:
-    """Take one step down the loss and return it."""
+    """Take one optimizer step on the loss, and return the loss as a float."""
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         given = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         raise TypeError(f"`objective` must return a tensor of one number, got {given}")
@@ -236,7 +233,7 @@ def _descend(name: str, network: nn.Module, optimizer: Any, loss: Tensor, step: 
             "or an objective that grows less in v"
         )
     optimizer.zero_grad(set_to_none=True)
-    # The generator's loss passes through the critic, whose gradients nobody needs then.
+    # The generator's loss passes through the critic, whose gradients are not needed then.
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     if loss.requires_grad:
         torch.autograd.backward(loss, inputs=weights)
@@ -254,7 +251,7 @@ def _adam(network: nn.Module) -> Optimizer:
 
 
 def _steps(run: Training, steps: int, progress: bool) -> Iterator[int]:
-    """Yield the steps that are left, with a bar if there is to be one."""
+    """Yield the remaining steps, with a progress bar if asked for."""
     if not progress:
         yield from range(run.step, steps)
         return

@@ -1,4 +1,4 @@
-"""The state of a training run: networks, optimizers, losses, and where its random numbers stand."""
+"""The state of a training run: networks, optimizers, losses and random number state."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Training:
     generator_optimizer, critic_optimizer : torch.optim.Optimizer
     device : torch.device
     generator_losses, critic_losses : list of float
-        One of each per step, before the networks moved; the critic's is that of the last of its
-        steps.
+        One loss of each per generator step, evaluated before the update; the critic's is that of
+        the last critic step.
     """
 
     generator: nn.Module
@@ -42,15 +42,15 @@ class Training:
 
     @property
     def step(self) -> int:
-        """How many steps of the generator are done."""
+        """Number of completed generator steps."""
         return len(self.generator_losses)
 
     def state_dict(self) -> State:
-        """Return a copy of all that `train` needs to go on from here, bit for bit.
+        """Return a copy of everything that `train` needs to resume from here, bit for bit.
 
-        `torch.save` writes it, and ``torch.load(file, weights_only=True)`` reads it. An
-        interruption while a file is written leaves half of it: write another one beside it, and
-        put that in its place by `os.replace`.
+        `torch.save` writes it, and ``torch.load(file, weights_only=True)`` reads it. To keep an
+        interrupted save from destroying the previous file, write to a temporary file and move it
+        into place with `os.replace`.
         """
         state: State = {name: copy.deepcopy(part.state_dict()) for name, part in self._parts()}
         for name in LOSSES:
@@ -61,12 +61,12 @@ class Training:
         return state
 
     def load_state_dict(self, state: State) -> None:
-        """Take over networks, optimizers, losses and random numbers of a saved run.
+        """Restore networks, optimizers, losses and random number state of a saved run.
 
         Raises
         ------
         TypeError, ValueError
-            If `state` is of something else; nothing has been taken over then.
+            If `state` does not fit this run, which is then left unchanged.
         """
         _saved.check(state, self._parts(), self.device)
         before = [copy.deepcopy(part.state_dict()) for _, part in self._parts()]
@@ -89,7 +89,7 @@ class Training:
 
 @contextmanager
 def random_numbers(seed: int | None, *, fork: bool) -> Iterator[None]:
-    """Seed torch's random numbers, and put them back afterwards if `fork`."""
+    """Seed torch's random numbers; with `fork`, restore the previous state afterwards."""
     if seed is not None:
         check_seed(seed)
     with torch.random.fork_rng(range(torch.cuda.device_count()), enabled=fork):
@@ -99,7 +99,7 @@ def random_numbers(seed: int | None, *, fork: bool) -> Iterator[None]:
 
 
 def check_seed(seed: Any) -> None:
-    """Raise TypeError or ValueError unless torch takes this as a seed."""
+    """Raise TypeError or ValueError unless torch accepts `seed`."""
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"`seed` must be an integer, got {seed!r}")
     if not -(2**63) <= int(seed) < 2**64:
@@ -107,7 +107,7 @@ def check_seed(seed: Any) -> None:
 
 
 def device_of(network: nn.Module, device: str | torch.device | None) -> torch.device:
-    """Return where the network is, or `device` if it is given."""
+    """Return `device` as a torch.device, or if it is None the device of the network."""
     if device is None:
         return next(network.parameters()).device
     try:
@@ -117,7 +117,7 @@ def device_of(network: nn.Module, device: str | torch.device | None) -> torch.de
 
 
 def check_network(name: str, network: Any) -> None:
-    """Raise TypeError or ValueError unless this is a network with something to train."""
+    """Raise TypeError or ValueError unless this is a module with trainable parameters."""
     if not isinstance(network, nn.Module):
         raise TypeError(f"`{name}` must be a torch.nn.Module, got {type(network).__name__}")
     if not any(weight.requires_grad for weight in network.parameters()):

@@ -1,8 +1,8 @@
 """Pictures of both sides of a comparison: histograms, plan, potentials, divergences.
 
-Each function draws on the figure that it is given, or on a new one that pyplot does not know of,
-and returns it: a notebook shows it, ``figure.savefig("x.png")`` saves it. They need the extra
-`plot`: ``pip install 'divkit[plot]'``.
+Each function draws on the given figure, or on a new one not managed by pyplot, and returns it: a
+notebook displays it, ``figure.savefig("x.png")`` saves it. They need the extra `plot`:
+``pip install 'divkit[plot]'``.
 """
 
 from divkit.plot._divergences import divergences as divergences

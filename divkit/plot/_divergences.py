@@ -1,4 +1,4 @@
-"""Divergences of two distributions, as bars."""
+"""Bar charts of divergences of two distributions."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def divergences(
     normalize: bool = False,
     figure: Canvas | None = None,
 ) -> Canvas:
-    """Draw divergences of p and q as bars: the bounded ones as shares of their range, on top.
+    """Draw divergences of p and q as bars: bounded ones above, unbounded ones below.
 
-    A bounded divergence is drawn as the share (D − least)/(largest − least), which makes them
-    comparable; an unbounded one by its value, with a hatched bar where that is infinite.
+    A bounded divergence is drawn as the fraction (D − least)/(largest − least) of its range, for
+    comparability, and an unbounded one by its value, with a hatched bar if that is infinite.
 
     Parameters
     ----------
     p, q : array, shape (n,)
-        Two distributions, as every divergence takes them.
+        Two distributions, as accepted by every divergence.
     catalogue : sequence of Divergence, optional
         Which to draw, by default all of the catalogue.
     normalize : bool
@@ -46,7 +46,7 @@ def divergences(
     Raises
     ------
     TypeError, ValueError
-        If p and q are not two such distributions.
+        If p and q are not distributions on the same atoms, or `catalogue` is empty.
 
     Examples
     --------

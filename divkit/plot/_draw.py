@@ -1,4 +1,4 @@
-"""The parts that the pictures of `divkit.plot` are made of: canvases, images, flows, bars."""
+"""Building blocks of the pictures of `divkit.plot`: canvases, images, flows, bars."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Blue and vermillion of M. Okabe and K. Ito's palette, which every kind of sight tells apart.
+# Blue and vermillion of the color-blind-safe palette of M. Okabe and K. Ito.
 P_COLOR, Q_COLOR = "#0072B2", "#D55E00"
 INK, PALE = "#333333", "#D9D9D9"
 MOST_ARROWS = 600
 
 
 def figure(given: Canvas | None, width: float, height: float) -> Canvas:
-    """Return `given`, or a new figure of that size in inches that pyplot does not know of."""
+    """Return `given`, or a new figure of that size in inches, not managed by pyplot."""
     if given is not None:
         return given
     from matplotlib.figure import Figure
@@ -54,18 +54,18 @@ def axes(
 
 
 def open_frame(axes: Axes) -> None:
-    """Leave of the frame only the two axes."""
+    """Hide the top and right edges of the frame."""
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def verbatim(name: str) -> str:
-    """Return `name` such that it is drawn as it stands: no formula, and not left out of legends."""
+    """Escape `name` so that it is drawn literally: no mathtext, and not omitted from legends."""
     name = name.replace("$", r"\$")
     return f" {name}" if name.startswith("_") else name
 
 
 def cells(axes: Axes) -> None:
-    """Label an image by its rows and columns of cells, every cell or every few."""
+    """Label the axes of an image by row and column of cells, with few integer ticks."""
     from matplotlib.ticker import MaxNLocator
 
     for axis in (axes.xaxis, axes.yaxis):
@@ -74,7 +74,7 @@ def cells(axes: Axes) -> None:
 
 
 def from_q_to_p() -> Colormap:
-    """Return the colors from Q's over white to P's, for how much more of P there is."""
+    """Return a diverging colormap from Q's color over white to P's, for the excess of P over Q."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("q_white_p", [Q_COLOR, "white", P_COLOR])
@@ -83,9 +83,9 @@ def from_q_to_p() -> Colormap:
 def positions(
     transport: Transport, shape: tuple[int, ...] | None, points: tuple[Floats, Floats] | None
 ) -> tuple[Floats, Floats]:
-    """Return where the atoms of both sides are, as (column, row) in a grid: to the right, down.
+    """Return the positions of the atoms of both sides; in a grid (column, row), as in an image.
 
-    Raises ValueError if there are not as many of them as the transport has, or not in the plane.
+    Raises ValueError if their number differs from the transport's, or their dimension exceeds 2.
     """
     n, m = transport.plan.shape
     if points is not None:
@@ -108,18 +108,18 @@ def positions(
 
 
 def masses(transport: Transport) -> tuple[Floats, Floats]:
-    """Return the weights that a plan is between: its marginals."""
+    """Return the two marginals of the plan."""
     plan = transport.plan
     return np.asarray(plan.sum(axis=1)).ravel(), np.asarray(plan.sum(axis=0)).ravel()
 
 
 def heaviest(mass: Floats, among: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the entries that are drawn, the lightest first so that it lies below."""
+    """Return the at most `MOST_ARROWS` heaviest entries, lightest first so as to draw it below."""
     return among[np.argsort(mass[among], kind="stable")][-MOST_ARROWS:]
 
 
 def arrows(axes: Axes, start: Floats, end: Floats, mass: Floats) -> None:
-    """Draw arrows whose width is proportional to the mass they carry."""
+    """Draw arrows whose width grows linearly with the mass they carry."""
     from matplotlib.patches import FancyArrowPatch
 
     widest = mass.max(initial=0.0)
@@ -149,7 +149,7 @@ def strands(
     weights: tuple[Floats, Floats],
     names: tuple[str, str],
 ) -> None:
-    """Draw P's bars above, Q's below, and between them strands as wide as the mass they carry."""
+    """Draw bars of P above and of Q below, joined by lines that widen with the mass they carry."""
     from matplotlib.collections import LineCollection
 
     drawn = heaviest(flow.data, np.arange(flow.data.size))
@@ -186,12 +186,12 @@ def strands(
 
 
 def _thinned(count: int) -> float:
-    """Return the factor by which `count` lines are drawn thinner, so that they stay apart."""
+    """Return the factor on line widths that keeps `count` lines distinguishable."""
     return min(1.0, 80 / max(count, 1))
 
 
 def shares(axes: Axes, rows: Sequence[tuple[Divergence, float]]) -> None:
-    """Draw bounded divergences as shares of their range, in full view of all of it."""
+    """Draw bounded divergences as fractions of their range, on an axis of the whole range."""
     names = [label(D) for D, _ in rows]
     parts = [(value - D.at_one) / (D.supremum - D.at_one) for D, value in rows]
     axes.barh(names, [1.0] * len(rows), color=PALE, height=0.7)

@@ -1,4 +1,4 @@
-"""Two histograms, and what each atom adds to a divergence."""
+"""Pictures of two histograms."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def histograms(
     edges: Sequence[Floats] | None = None,
     figure: Canvas | None = None,
 ) -> Canvas:
-    """Draw two histograms: vectors over one another, matrices as two images on one scale.
+    """Draw two histograms: vectors in one plot, matrices as two images with one color scale.
 
     Parameters
     ----------
     p, q : array, shape (n,) or (height, width)
         Masses of the cells.
     names : (str, str)
-        What they are called.
+        Names of p and q.
     edges : sequence of array, optional
-        Edges of the bins along each coordinate. A matrix with edges is drawn with its first
-        coordinate to the right and its second upwards, one without like an image.
+        Edges of the bins along each coordinate. With edges, a matrix is drawn with its first
+        coordinate to the right and its second upwards; without, like an image.
     figure : Figure or SubFigure, optional
         Where to draw.
 

@@ -1,4 +1,4 @@
-"""Two parallel segments, as they move apart."""
+"""Divergences and EMD of two parallel segments as functions of their distance."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 def parallel_lines(
     theta: ArrayLike | None = None, *, atoms: int = 16, figure: Canvas | None = None
 ) -> Canvas:
-    """Draw how divergences and EMD see two parallel lines that are θ apart.
+    """Draw divergences and EMD of two parallel segments as functions of their distance θ.
 
     P is uniform on the segment {0} × [0, 1] and Q on {θ} × [0, 1]. For every θ > 0 they are
-    disjoint: Jensen–Shannon is log 2 and total variation 1 however near they are, and the EMD
-    alone, which is θ, tells how far they have to go. All values are computed.
+    disjoint: Jensen–Shannon is log 2 and total variation 1 however close they are, and only the
+    EMD, which is θ, reflects their distance [1]_. All values are computed numerically.
 
     Parameters
     ----------
     theta : array, optional
-        Distances, by default from 0 over 0.001 to 1.
+        Distances, by default 0, 0.001, and 0.05 to 1 in steps of 0.05.
     atoms : int
-        How many atoms stand for a segment.
+        Number of atoms that represent a segment.
     figure : Figure or SubFigure, optional
         Where to draw.
 
@@ -42,7 +42,7 @@ def parallel_lines(
     Raises
     ------
     ValueError
-        If theta is not a vector of distances.
+        If theta is not a vector of at least one non-negative distance.
 
     References
     ----------
@@ -71,9 +71,9 @@ def parallel_lines(
     sketch.set(xlim=(-0.4 * middle, 1.4 * middle), ylim=(-0.06, 1.2), xticks=[], yticks=[])
     sketch.set_title("two uniform segments", fontsize=11)
     sketch.set_axis_off()
-    # No line joins θ = 0 to the rest: two of the three jump there.
+    # No line joins θ = 0 to the rest, as two of the three curves jump there.
     apart = distances > 0
-    for column, label, color, style, size in (  # all three are 0 at 0: dots within dots
+    for column, label, color, style, size in (  # decreasing markers: all are 0 at θ = 0
         (2, "total variation", INK, ":", 7),
         (1, "Jensen–Shannon (nats)", P_COLOR, "-", 5),
         (0, "EMD (units of length)", Q_COLOR, "-", 3),
@@ -101,7 +101,7 @@ def _apart(theta: float, atoms: int) -> tuple[float, float, float]:
     x = np.column_stack([np.zeros(atoms), heights])
     y = np.column_stack([np.full(atoms, theta), heights])
     M = np.hypot(x[:, None, 0] - y[None, :, 0], x[:, None, 1] - y[None, :, 1])
-    # The divergences see both on the union of their supports, where atoms meet only if θ = 0.
+    # Divergences compare masses on the union of the supports, which overlap only if θ = 0.
     union, index = np.unique(np.concatenate([x, y]), axis=0, return_inverse=True)
     p, q = (np.bincount(part, minlength=len(union)) / atoms for part in np.split(index.ravel(), 2))
     uniform = np.full(atoms, 1 / atoms)

@@ -1,4 +1,4 @@
-"""A transport plan."""
+"""Pictures of a transport plan."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def plan(
     names: tuple[str, str] = ("P", "Q"),
     figure: Canvas | None = None,
 ) -> Canvas:
-    """Draw an optimal plan as the flow that takes one distribution to the other.
+    """Draw an optimal plan as the flow that transports one distribution to the other.
 
-    On a grid or between points of the plane mass moves along arrows as wide as there is much of
-    it; the cells behind show which of the two has more there. On a line both distributions stand
-    opposite each other, and strands join them.
+    On a grid or between points in the plane, mass moves along arrows whose width grows with the
+    mass; on a grid, the cells behind are colored by the difference of the two masses. On a line,
+    the two distributions are drawn opposite each other and joined by lines.
 
     Parameters
     ----------
     transport : Transport
-        Any answer of `divkit.emd`.
+        Any result of `divkit.emd`.
     shape : (height, width), optional
-        The grid that both distributions live on.
+        The grid of cells on which both distributions are defined.
     points : (array of shape (n, d), array of shape (m, d)), optional
-        Where the atoms are, d ≤ 2. Without shape and points they are 0, 1, 2, … on a line.
+        Positions of the atoms, d ≤ 2. Without `shape` and `points` they are 0, 1, … on a line.
     names : (str, str)
-        What the two distributions are called.
+        Names of the two distributions.
     figure : Figure or SubFigure, optional
         Where to draw.
 
@@ -48,7 +48,7 @@ def plan(
     Raises
     ------
     ValueError
-        If the transport is not between atoms there.
+        If `shape` or `points` does not fit the transport, or has more than two dimensions.
 
     Examples
     --------

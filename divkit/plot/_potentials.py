@@ -1,4 +1,4 @@
-"""Both potentials of a transport problem."""
+"""Pictures of both potentials of a transport problem."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def potentials(
 ) -> Canvas:
     """Draw the two Kantorovich potentials, f on the first support and g on the second.
 
-    Where their sum is the cost of a pair, the plan may use that pair, and nowhere else.
+    The plan can carry mass only between pairs of atoms whose potentials add up to their cost.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def potentials(
     Raises
     ------
     ValueError
-        If the transport is not between atoms there.
+        If `shape` or `points` does not fit the transport, or has more than two dimensions.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def potentials(
             )
             axes.set(xlabel="first coordinate", ylabel="second coordinate")
             axes.set_aspect("equal", adjustable="datalim")
-            axes.update_datalim(np.concatenate([x, y]))  # both panels show the same part
+            axes.update_datalim(np.concatenate([x, y]))  # same region in both panels
         axes.set_title(label, color=color, fontweight="bold", fontsize=11)
     figure.colorbar(image, ax=both, label="potential (units of cost)", shrink=0.9)
     return figure

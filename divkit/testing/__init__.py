@@ -1,4 +1,4 @@
-"""Checks and random inputs for divergences and transport solvers, built in or a user's own.
+"""Checks and random inputs for divergences and transport solvers, built-in or user-defined.
 
 They need the extra `testing`: ``pip install 'divkit[testing]'``.
 """

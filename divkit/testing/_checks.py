@@ -1,4 +1,4 @@
-"""How an identity is run over random inputs and reports where it fails."""
+"""Property-based checks: run an identity on random inputs and report failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 @dataclass(frozen=True)
 class Identity:
-    """One true statement: what it says, the inputs it holds for, and the check of one of them.
+    """A mathematical identity: its statement, its random inputs, and the check of one input.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Identity:
     check: Callable[[Any, Any], None]
 
     def run(self, subject: Any, examples: int) -> None:
-        """Check `examples` random inputs; on failure the input is shrunk first."""
+        """Check `examples` random inputs; a failing input is shrunk before it is reported."""
 
         @settings(
             max_examples=examples,
@@ -69,11 +69,11 @@ def bound_checks(
 
 
 def require_equal(left: float, right: float, scale: float, what: str) -> None:
-    """Raise AssertionError unless |left − right| ≤ 1e-12 · scale, saying by how much they differ.
+    """Raise AssertionError with the difference unless |left − right| ≤ 1e-12 · scale.
 
-    `scale` is the size of the terms that were added up, so 1e-12 is some thousand roundings.
+    `scale` is the size of the summed terms, so the tolerance is a few thousand roundings.
     """
-    if left == right:  # infinities too
+    if left == right:  # covers equal infinities
         return
     if not abs(left - right) <= 1e-12 * scale:
         raise AssertionError(f"{left!r} is not {right!r}, off by {abs(left - right):.3g}, {what}")

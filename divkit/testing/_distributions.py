@@ -1,6 +1,7 @@
-"""Hypothesis strategies for distributions and for pairs of them that are awkward on purpose.
+"""Hypothesis strategies for distributions and pairs of them, including edge cases.
 
-They shrink to few atoms and small whole weights, so that a failure ends in readable numbers.
+They shrink to few atoms and small integer weights, so that failures are reported in readable
+numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def distributions(
     n : int, optional
         The number of atoms.
     min_size, max_size : int
-        The number of atoms where `n` is not given.
+        The range of the number of atoms if `n` is not given.
     zeros : bool
         Whether atoms may have no mass.
 
@@ -50,8 +51,8 @@ def distributions(
 def pairs(draw: st.DrawFn, n: int | None = None, *, zeros: bool = True) -> Pair:
     """Return a strategy for two distributions on the same atoms.
 
-    Some are unrelated, some nearly equal, and with `zeros` some share only part of their support
-    or none of it.
+    Some are independent, some nearly equal; with `zeros`, the supports of some overlap only partly
+    or not at all.
 
     Examples
     --------

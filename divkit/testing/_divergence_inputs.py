@@ -11,7 +11,8 @@ from divkit.fdiv import Divergence
 from divkit.testing._distributions import Vector, distributions, kernels, pairs
 
 
-# Ratios u, dual values t and critic outputs v: a few plain ones first, as shrinking prefers them.
+# Ratios u, dual values t and critic outputs v. Simple values come first, as Hypothesis shrinks
+# toward the first alternative.
 def ratios(D: Divergence) -> st.SearchStrategy[float]:
     return st.one_of(st.sampled_from([1.0, 2.0, 0.5]), st.floats(-6, 6).map(lambda x: float(10**x)))
 

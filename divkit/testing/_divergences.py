@@ -1,4 +1,4 @@
-"""Every identity that an f-divergence must satisfy, for built-in records and users' own."""
+"""Every identity that an f-divergence must satisfy, for built-in and user-defined ones."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def check_divergence(D: Divergence, examples: int = 100) -> None:
     Parameters
     ----------
     D : Divergence
-        Built-in or a user's own.
+        Built-in or user-defined.
     examples : int
-        How many random inputs per identity.
+        Number of random inputs per identity.
 
     Raises
     ------
     AssertionError
-        At the first identity that fails: which, at which input, and by how much.
+        If an identity fails, with its name, the input and the discrepancy.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a generator, its conjugate and their limits satisfy, number by number."""
+"""Pointwise identities of a generator f, its conjugate f* and their limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def young(D: Divergence, u: float, t: float) -> tuple[float, float]:
     product = u * t if u else 0.0
     if math.inf in (f, conjugate):
         return math.inf, math.inf
-    # Evaluating at rounded u and t moves f and f* by their slopes times that rounding.
+    # Rounding of u and t changes f and f* by their slopes times that rounding.
     scale = abs(f) + abs(conjugate) + abs(product) + abs(float(D.derivative(u)) * u) + 1
     return f + conjugate - product, scale
 
@@ -39,13 +39,13 @@ def biconjugate(D: Divergence, u: float) -> None:
 def supremum_at_ratio(D: Divergence, t: float) -> None:
     u = float(D.ratio(t))
     if t < D.slope:
-        # The formula itself, which penalties and compiled loops use, must have the clamp at f′(0⁺).
+        # Penalties and compiled loops use the bare formula, so it must clamp at f′(0⁺) itself.
         with np.errstate(all="ignore"):
             formula = float(D.formulas.conjugate(np.float64(t), np))
         require_equal(formula, float(D.conjugate(t)), 1 + abs(formula), f"the formula at t = {t!r}")
     if t in D.conjugate_domain and u < 1e12:
         gap, scale = young(D, u, t)
-        # u is rounded too, and f* moves by u for each unit of t.
+        # Rounding of t changes f* by u times as much.
         require_equal(gap, 0.0, scale + u * abs(t), f"at t = {t!r}, u = f*′(t) = {u!r}")
     elif t not in D.conjugate_domain:
         conjugate = float(D.conjugate(t))
@@ -54,7 +54,7 @@ def supremum_at_ratio(D: Divergence, t: float) -> None:
 
 def inverse(D: Divergence, u: float) -> None:
     t, above, below = (float(D.derivative(w)) for w in (u, u * (1 + 1e-3), u * (1 - 1e-3)))
-    # Where f′ is flat, or so flat that rounding hides its rise, many u share a t.
+    # Where f′ is constant to rounding, f′(u) does not determine u: skip those.
     rise = min(above - t, t - below) / 1e-3
     if rise > 1e-3 * (abs(t) + 1e-3):
         scale = u * (1 + (abs(t) + 1) / rise)
@@ -71,7 +71,7 @@ def tangent(D: Divergence, x: tuple[float, float]) -> None:
 def penalty(D: Divergence, v: float) -> None:
     t = float(D.activation(v))
     fused, plain = float(D.penalty(v)), float(D.conjugate(t))
-    # Near the end of the domain f* magnifies the rounding of t.
+    # Near the end of its domain f* is steep and amplifies the rounding of t.
     magnified = abs(t) * float(D.ratio(t)) if math.isfinite(float(D.ratio(t))) else math.inf
     spacing = np.spacing(abs(t) + abs(D.slope) if math.isfinite(D.slope) else abs(t))
     if magnified * spacing < 1e-3 * (abs(fused) + 1) and math.isfinite(plain):
@@ -112,7 +112,7 @@ def limits(D: Divergence, _: None) -> None:
 
 
 def limit(x: Vector) -> float:
-    """Return the limit of a sequence with geometric error from three terms; ±∞ if it runs away."""
+    """Extrapolate the limit of three terms with geometric error; ±∞ if they diverge."""
     a, b, c = (float(value) for value in x)
     if not math.isfinite(c) or abs(c - b) <= 1e-12 * (1 + abs(c)):
         return c
@@ -132,7 +132,7 @@ def text(D: Divergence, u: float) -> None:
             continue
         computed = float(function(value))
         read = float(eval(text, {"__builtins__": {}}, {**_NOTATION, name: value}))
-        # The text is not made to avoid cancellation, hence a coarser comparison.
+        # The formula as text may suffer from cancellation, hence the larger tolerance.
         require_equal(computed, read, 1e4 * (abs(computed) + 1), f"'{text}' at {name} = {value!r}")
 
 

@@ -1,4 +1,4 @@
-"""What a divergence satisfies on pairs of distributions."""
+"""Identities of a divergence on pairs of distributions."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def second_order(D: Divergence, x: tuple[Vector, float]) -> None:
     if abs(curvatures[0] - curvatures[1]) > 1e-3 * abs(curvatures[0]) or abs(
         above - curvatures[0]
     ) > 1e-2 * abs(curvatures[0]):
-        return  # f′ or f″ jumps at 1: no second order
-    # χ² with the step in place of rounded masses: p − q to full relative accuracy.
+        return  # f′ or f″ jumps at 1: no second-order expansion
+    # χ² from the step, not from the rounded masses: this keeps p − q to full relative accuracy.
     shift = float(np.sum(p * noise))
     chi2 = float(np.sum(p * (step * (noise - shift)) ** 2)) / (1 + step * shift) ** 2
     excess, expected = float(D(p, q)) - D.at_one, 0.5 * curvatures[0] * chi2
@@ -108,7 +108,7 @@ def adjoint(D: Divergence, x: tuple[tuple[Vector, Vector], float]) -> None:
     conjugate = float(D.conjugate(t))
     if -conjugate in D.adjoint.conjugate_domain and math.isfinite(conjugate):
         back = float(D.adjoint.conjugate(-conjugate))
-        # f◇*′(−f*(t)) = 1/u: rounding of f* comes back magnified so.
+        # f◇*′(−f*(t)) = 1/u, so rounding of f* is amplified by 1/u.
         scale = 1 + abs(t) + (abs(conjugate) + abs(u * t)) / u + float(abs(D.generator(u))) / u
         if math.isfinite(back):
             require_equal(back, -t, scale, f"f◇*(−f*(t)) against −t at t = f′({u!r}) = {t!r}")
@@ -131,7 +131,7 @@ def data_processing(D: Divergence, x: tuple[Vector, Vector, Any]) -> None:
 
 def refinement(D: Divergence, x: tuple[tuple[Vector, Vector], float]) -> None:
     (p, q), w = x
-    # Split every atom in the same proportion, and list the parts in another order.
+    # Split every atom in the same proportion, and reverse the order of the parts.
     fine_p, fine_q = (np.concatenate([w * m, (1 - w) * m])[::-1] for m in (p, q))
     value, refined = float(D(p, q)), float(D(fine_p, fine_q))
     scale = 1 + abs(value) if math.isfinite(value) else 1.0

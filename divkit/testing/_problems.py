@@ -1,6 +1,6 @@
-"""Hypothesis strategies for transport problems, awkward ones among them.
+"""Hypothesis strategies for transport problems, including degenerate and badly scaled ones.
 
-They shrink to few atoms, whole weights and whole costs.
+They shrink to few atoms, integer weights and integer costs.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def point_clouds(draw: st.DrawFn, n: int, dim: int | None = None) -> Matrix:
 
 @st.composite
 def costs(draw: st.DrawFn, n: int, m: int) -> Matrix:
-    """Return a strategy for finite cost matrices of all kinds.
+    """Return a strategy for finite cost matrices of many kinds.
 
-    Whole numbers with ties, one constant, distances between points, squared distances, numbers
-    of both signs, and sizes from 1 to 1e12 side by side; each as it is, or times 1e±150, or
-    with a constant added to a row.
+    Integers with ties, constants, distances between points, squared distances, numbers of both
+    signs, and magnitudes from 1 to 1e12 in one matrix; each unchanged, scaled by 1e±9 or 1e±150,
+    or with a constant added to a row.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def costs(draw: st.DrawFn, n: int, m: int) -> Matrix:
 
 @st.composite
 def transport_problems(draw: st.DrawFn, max_size: int = 5) -> Problem:
-    """Return a strategy for (a, b, M): equal masses, some weights 0, mass 1 or 1e±9.
+    """Return a strategy for (a, b, M) with equal masses 1 or 1e±9, where weights may be 0.
 
     Parameters
     ----------
@@ -117,6 +117,6 @@ def _entries(n: int, m: int, entries: st.SearchStrategy[float]) -> st.SearchStra
     return flat.map(lambda x: np.array(x, dtype=np.float64).reshape(n, m))
 
 
-# Quotients have full mantissas, and still shrink to small numbers, at a tenth of the time that
-# arbitrary floats take.
+# Quotients use the full mantissa and still shrink to small numbers, ten times faster than arbitrary
+# floats.
 _FRACTIONS = st.integers(-499, 499).map(lambda k: k / 499)

@@ -1,4 +1,4 @@
-"""Every identity that an exact transport solver must satisfy, for ours and for users' own."""
+"""Every identity that an exact transport solver must satisfy, built-in or user-defined."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from divkit.testing._problems import Matrix, Problem, Vector, transport_problems
 # (a, b, M) -> an object with `plan` (dense or sparse), `f`, `g` and `value`.
 Solver = Callable[[Vector, Vector, Matrix], Any]
 
-# Relative to mass, or to mass times the largest cost: a solver's own tolerance may show.
+# Relative to the mass, or to mass times the largest cost. It leaves room for the tolerance of
+# third-party solvers.
 TOLERANCE = 1e-9
 
 
@@ -26,14 +27,14 @@ def check_transport(solver: Solver, examples: int = 50) -> None:
     ----------
     solver : callable
         ``solver(a, b, M)`` returns an object with `plan` (an array or a sparse array), the
-        potentials `f` and `g`, and `value`, as `divkit.emd.Transport` has them.
+        potentials `f` and `g`, and `value`, like `divkit.emd.Transport`.
     examples : int
-        How many random problems per identity.
+        Number of random problems per identity.
 
     Raises
     ------
     AssertionError
-        At the first identity that fails: which, at which input, and by how much.
+        If an identity fails, with its name, the input and the discrepancy.
 
     Examples
     --------
@@ -51,7 +52,7 @@ def transport_checks(solver: Solver) -> list[tuple[str, Callable[[int], None]]]:
 
 
 class _Subject:
-    """A solver whose failures name the input, and whose plans are dense."""
+    """Wraps a solver: exceptions become AssertionErrors with the input, plans become dense."""
 
     def __init__(self, solver: Solver) -> None:
         self.solver = solver
@@ -76,7 +77,7 @@ class _Answer:
         self.value = float(found.value)
 
 
-# --- the answer, on its own ---
+# --- properties of a single solution ---
 
 
 def _marginals(solve: _Subject, problem: Problem) -> None:
@@ -118,7 +119,7 @@ def _complementary_slackness(solve: _Subject, problem: Problem) -> None:
     )
 
 
-# --- the answer against others ---
+# --- comparison with other solutions ---
 
 
 def _linear_program(solve: _Subject, problem: Problem) -> None:
@@ -128,14 +129,15 @@ def _linear_program(solve: _Subject, problem: Problem) -> None:
 
 
 def _reference(a: Vector, b: Vector, M: Matrix) -> float:
-    """Return the optimum by a linear program written down without divkit."""
+    """Return the optimal value from a linear program, independently of divkit."""
     from scipy.optimize import linprog
 
     n, m = M.shape
     unit, mass = np.abs(M).max() or 1.0, a.sum()
     rows = np.kron(np.eye(n), np.ones(m))
     columns = np.kron(np.ones(n), np.eye(m))
-    # Weights that are equal up to rounding only are contradictory: the last sink is left out.
+    # If masses are equal only up to rounding, the equality constraints are inconsistent: drop the
+    # last one, which is redundant.
     result = linprog(
         (M / unit).ravel(),
         A_eq=np.vstack([rows, columns])[:-1],
@@ -181,7 +183,7 @@ def _scale(solve: _Subject, problem: Problem) -> None:
 
 def _massless(solve: _Subject, problem: Problem) -> None:
     a, b, M = problem
-    # The cheapest atom of all, if it could be used.
+    # Cheaper than every other pair, but without mass it must not be used.
     low = M.min() - (np.abs(M).max() or 1.0)
     wider = np.pad(M, ((0, 1), (0, 1)), constant_values=low)
     more: Problem = np.append(a, 0.0), np.append(b, 0.0), wider
@@ -202,7 +204,8 @@ def _permuted(solve: _Subject, problem: Problem) -> None:
 def _kantorovich_rubinstein(solve: _Subject, problem: Problem) -> None:
     p, q, d = metric = _metric_problem(*problem)
     t = solve(p, q, d)
-    # −g is optimal, and its infimal convolution with d is 1-Lipschitz and no worse.
+    # The c-transform of g, min over j of d_ij − g_j, is also optimal, and 1-Lipschitz as d is a
+    # metric.
     critic = np.min(d - t.g, axis=1)
     steep = float(np.max(critic[:, None] - critic - d))
     _require_small(steep, d.max(), "by which the critic is not 1-Lipschitz", metric)
@@ -223,7 +226,7 @@ def _metric_problem(a: Vector, b: Vector, M: Matrix) -> Problem:
     return p, q, d
 
 
-# --- manners ---
+# --- treatment of inputs ---
 
 
 def _unchanged(solve: _Subject, problem: Problem) -> None:
@@ -259,7 +262,7 @@ def _size(problem: Problem) -> float:
 def _require_small(
     excess: float | np.floating[Any], scale: float | np.floating[Any], what: str, problem: Problem
 ) -> None:
-    # Not `excess > …`, or a nan would pass.
+    # Not `excess > …`, which a nan would pass.
     if not excess <= TOLERANCE * scale:
         raise AssertionError(f"{float(excess):.3g} {what}, at {_text(*problem)}")
 

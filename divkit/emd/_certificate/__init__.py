@@ -1,1 +1,1 @@
-"""What separates an answer from an optimum: the certificate, and the rule by which it is judged."""
+"""Certificates of optimality: how they are computed, and the rule by which they are accepted."""

@@ -1,28 +1,28 @@
-"""When what separates an answer from an optimum is rounding: one rule for every solver.
+"""When an optimality gap counts as rounding: one acceptance rule for every solver.
 
-Plain arithmetic on numbers, so that compiled loops can call it too.
+Plain arithmetic on scalars, so that compiled loops can call it too.
 """
 
 from __future__ import annotations
 
-# The roundings of a gap in float64, of the size of all its terms: of potentials that are feasible
-# up to one, and of slacks. The same in 32 digits.
+# Rounding error of a gap in float64, relative to the sum of the |terms| of the gap: it comes from
+# slacks, and from potentials that are feasible only up to rounding. The same in 32 digits.
 ROUNDING = 2.0**-50
 FINE_ROUNDING = 2.0**-100
-# A gap that is accepted, and roundings that are not worth a word, of the cost of the plan.
+# Relative to the plan's cost: a gap that is accepted, and rounding that is not added to the gap.
 NEGLIGIBLE = 1e-13
-# Roundings that hide nothing, of the cost of the plan; and those that are accepted up to there, of
-# the size of all terms.
+# Rounding up to HARMLESS times the plan's cost hides no better plan; up to there, a gap of OF_SIZE
+# times the sum of all |terms| is accepted.
 HARMLESS = 2e-12
 OF_SIZE = 1e-14
-# What the marginals may be off, of the mass.
+# The largest accepted error of the marginals, relative to the mass.
 LARGEST_ERROR = 1e-12
-# Gaps may be so many times what is said here: less is stricter, for every solver.
+# A factor on all accepted gaps, for every solver: less is stricter.
 STRICTNESS = 1.0
 
 
 def fine_rounding(paid: float, size: float) -> float:
-    """Return what roundings may add to a gap that is measured in 32 digits, 0 if that is nothing.
+    """Return the rounding error of a gap that is measured in 32 digits, 0 if it is negligible.
 
     The parameters are those of `is_rounding`.
     """
@@ -37,20 +37,20 @@ def is_rounding(
     size: float,
     rounding: float = 0.0,
 ) -> bool:
-    """Return whether a gap is rounding, and no scaling can make it smaller.
+    """Return whether a gap is due to rounding, so that no rescaling can make it smaller.
 
     Parameters
     ----------
     slack : float
-        The slack on the plan's arcs, and what roundings of the potentials may add to it.
+        The slack on the plan's arcs, plus what rounding of the potentials may add to it.
     fault : float
-        What the faults of the marginals are worth.
+        The contribution of the errors in the marginals: Σ error · potential.
     paid : float
-        The cost of the plan if no cost were negative.
+        The cost of the plan, with costs replaced by their absolute values.
     size : float
-        The sum of all terms of the gap if none were negative.
+        The sum of the absolute values of all terms of the gap.
     rounding : float
-        What cannot be told of the slack, however little is paid.
+        Slack that cannot be resolved numerically, accepted even if `paid` is tiny.
     """
     least = NEGLIGIBLE * paid
     largest_slack = STRICTNESS * max(least, min(OF_SIZE * size, HARMLESS * paid), rounding)

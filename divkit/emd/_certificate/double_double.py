@@ -1,8 +1,8 @@
 """Potentials as unevaluated sums of two float64 numbers, about 32 digits.
 
-Where costs span many decades, potentials may dwarf the cost of a plan, and what matters of them is
-below their last digit. The error of a sum or a difference of two floats is itself a float (Knuth,
-The Art of Computer Programming 2, section 4.2.2, theorem B), so it can be kept.
+Where costs span many orders of magnitude, potentials may dwarf the cost of a plan, and float64
+loses the digits that matter. The error of a sum or a difference of two floats is itself a float
+(Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B), so it can be kept.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class DoubleDouble:
-    """Numbers ``high + low``, with `high` what they are in float64."""
+    """Numbers ``high + low``, where `high` is the number rounded to float64."""
 
     high: Vector
     low: Vector
 
     @classmethod
     def of(cls, x: Vector) -> DoubleDouble:
-        """Return floats as they are."""
+        """Return float64 numbers as they are, with `low` 0."""
         return cls(x, np.zeros_like(x))
 
     def __getitem__(self, index: Any) -> DoubleDouble:
@@ -37,7 +37,7 @@ class DoubleDouble:
         return DoubleDouble(self.high[index], self.low[index])
 
     def __neg__(self) -> DoubleDouble:
-        """Return the numbers with the other sign."""
+        """Return the negated numbers."""
         return DoubleDouble(-self.high, -self.low)
 
     def scaled(self, exponent: int) -> DoubleDouble:
@@ -45,7 +45,7 @@ class DoubleDouble:
         return DoubleDouble(np.ldexp(self.high, exponent), np.ldexp(self.low, exponent))
 
     def plus(self, x: Floats) -> DoubleDouble:
-        """Return the sums with floats."""
+        """Return the sums with float64 numbers."""
         total, error = two_sum(self.high, x)
         low = self.low + error
         high = total + low
@@ -55,8 +55,9 @@ class DoubleDouble:
 def reduced(cost: Floats, f: DoubleDouble, g: DoubleDouble, *, below: bool = False) -> Floats:
     """Return cost − f − g in float64, or with `below` numbers that are certainly no larger.
 
-    +inf costs remain so. The arguments broadcast. The roundings that are not kept are those of the
-    errors of the two differences and of the low parts; no such error exceeds the smaller operand.
+    +inf costs remain +inf. The arguments broadcast. Rounding is not compensated when the errors of
+    the two differences and the low parts are added up, and in the last sum; the error of a
+    difference does not exceed its smaller operand.
     """
     forbidden = np.isinf(cost)
     some = bool(forbidden.any())

@@ -1,4 +1,4 @@
-"""Answers to problems of any form: certified, and whether they are exact."""
+"""Certify the answers of solvers, for costs of any form, and refuse those that are not exact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from divkit.emd._costs.costs import Costs
 from divkit.emd._solver_types import Answer, Indices, Vector
 from divkit.emd._transport import Transport
 
-# More iterations than anybody can wait for, and no more than 64 bits hold.
+# More iterations than are ever feasible, and few enough for a 64-bit counter.
 _NO_LIMIT = 1 << 62
 
 
@@ -43,9 +43,9 @@ def _left_out(served: Indices, weights: Vector) -> Indices:
 def _with(
     sources: Indices, sinks: Indices, a: Vector, b: Vector, costs: Costs, answer: Answer
 ) -> tuple[Vector, Indices, Indices]:
-    """Return the plan with atoms it left out, each joined to its cheapest partners.
+    """Return the plan with the atoms it left out, each joined to its cheapest partners.
 
-    Of partners that cost the same, the heaviest feels least what it gets too much.
+    Of equally cheap partners the heaviest is taken, where the excess mass is relatively smallest.
     """
     n, m = costs.shape
     f, g = (np.where(x > 0, y, -np.inf) for x, y in ((a, answer.f), (b, answer.g)))
@@ -54,7 +54,7 @@ def _with(
     for j in sinks.tolist():
         reduced = costs.at(np.arange(n), np.full(n, j)) - f
         need = float(b[j])
-        # Of partners that cost the same, those come first that are left out themselves.
+        # Of equally cheap partners, those that are left out themselves come first.
         for i in sorted(left, key=reduced.__getitem__):
             mass = min(need, left[i])
             if mass > 0 and reduced[i] <= reduced.min():
@@ -99,7 +99,7 @@ def exact(
 
 
 def check_limit(max_iter: Any) -> int:
-    """Return `max_iter` as the loops count it, or raise an error if it is no number of iterations.
+    """Return `max_iter` as an int that fits into 64 bits, or raise an error if it is not valid.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""How far a plan and potentials are from each other, and whether that is rounding.
+"""The gap between a plan and potentials, and whether it is due to rounding.
 
-The gap is the sum of the slack on the plan's arcs, Σ π_ij (M_ij − f_i − g_j), and of what the
-faults of its marginals are worth. In float64 it is known up to a few roundings of all its terms.
-Where these are nothing against the cost of the plan, that is all there is to it. Where they are
-not, because potentials are much larger than the costs that are paid, the gap includes them; and
-where they would hide whether the plan is optimal, everything is measured in 32 digits.
+The gap is the slack on the plan's arcs, Σ π_ij (M_ij − f_i − g_j), plus the errors in the marginals
+times the potentials. In float64 it is known up to a few roundings of all its terms. Where these are
+negligible against the cost of the plan, they are ignored. Where they are not, because potentials
+are much larger than the costs on the plan's arcs, they are added to the gap; and where they might
+hide whether the plan is optimal, everything is computed in double-double arithmetic (32 digits).
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from divkit.emd._certificate.tight_potentials import Slacks
 from divkit.emd._costs.costs import Costs, MatrixCosts
 from divkit.emd._solver_types import Indices, Vector
 
-# Atoms up to which it takes no time to start from nothing.
+# Atoms of the smaller side up to which it takes no time to start from potentials of 0.
 _FEW = 1 << 8
-# Atoms of a side that tell how far costs are apart.
+# Atoms of a side in the sample from which `least_steps` is estimated.
 _SAMPLE = 1 << 7
-# Pairs up to which answers are proven against the cost of the plan, however small that is; for more
-# it is enough that roundings are nothing against the difference between one sink and the next.
+# Pairs up to which the gap has to be small against the cost of the plan, however small that is. For
+# more pairs, where rounding would hide that, the scale is `least_steps` instead.
 _MOST_PAIRS = 1 << 16
 _EPS = float(np.finfo(np.float64).eps)
-# Terms that `math.fsum` adds up in a few milliseconds, and terms of a plain sum.
+# Terms that `math.fsum` adds up in a few milliseconds; more are first added up plainly, in blocks.
 _MANY = 1 << 16
 _BLOCK = 1 << 7
 
 
 class Carried(NamedTuple):
-    """A problem and a plan for it, by the pairs that carry mass.
+    """A problem and a plan for it, given by the pairs that carry mass.
 
-    Masses are in units of 2**exponent, in which that of all is about 1.
+    Masses are in units of 2**exponent, in which the total mass is about 1.
     """
 
     exponent: int
@@ -59,32 +59,32 @@ class Carried(NamedTuple):
     columns: Indices
     mass: Vector
     cost: Vector  # of these pairs
-    row_error: Vector  # what the plan gives to each source more than its weight
+    row_error: Vector  # the row sums of the plan minus the weights of the sources
     column_error: Vector
 
 
 class Measure(NamedTuple):
-    """What separates a plan and potentials from an optimum, for the masses as they were given."""
+    """How far a plan and potentials are from an optimum, in the original units of mass."""
 
     f: Vector
     g: Vector
     value: float
     dual_value: float
     gap: float
-    exact: bool  # whether that is rounding
-    widened: bool  # whether the gap includes roundings that are worth a word
-    hidden: bool  # whether these might hide that the plan is not optimal
+    exact: bool  # whether the gap is due to rounding
+    widened: bool  # whether a bound on rounding, which is not negligible, is added to the gap
+    hidden: bool  # whether rounding might hide that the plan is not optimal
 
 
 def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
-    """Measure a plan and potentials that are feasible up to a rounding of their size."""
+    """Measure a plan, and potentials that are feasible up to rounding relative to their size."""
     a, b, rows, columns, mass = plan.a, plan.b, plan.rows, plan.columns, plan.mass
     # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
     parts = plan.cost, _among(f, rows, a), _among(g, columns, b)
     exponent = _exponent(*parts)
     whole = exponent + plan.exponent
     cost, unit_f, unit_g = (np.ldexp(x, -exponent) for x in parts)
-    # In units of the potentials, as costs that nothing should be paid for may be far larger.
+    # In units of the potentials: costs of pairs that should carry no mass may be far larger.
     finer = _exponent(*parts[1:])
     earned = total(*(w * np.ldexp(x, -finer) for w, x in zip((a, b), parts[1:], strict=True)))
     dual_value = lower = _scaled(earned, finer - exponent)
@@ -123,7 +123,7 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
     plan : Carried
         The plan; `Slacks.known` holds for its costs.
     f, g : array
-        Potentials, right or wrong.
+        Potentials, not necessarily feasible.
     """
     sources, sinks = np.flatnonzero(plan.a), np.flatnonzero(plan.b)
     slacks = Slacks(plan.costs, sources, sinks)
@@ -134,12 +134,12 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
     arcs = rows[inside], columns[inside]
 
     def measured(pair: tuple[DoubleDouble, DoubleDouble]) -> Measure:
-        # First moved, then made feasible: to move loses digits of large potentials.
+        # Balanced first, then made feasible: balancing rounds large potentials.
         f, g = slacks.feasible(*_balanced(plan.a[sources], plan.b[sinks], *pair))
         return _measured(plan, *_completed(plan, sources, sinks, f, g))
 
-    # From 0 on no potential exceeds the largest cost that is paid by more than a factor n + m; from
-    # those given fewer steps lead to the end.
+    # If started from 0, no potential exceeds n + m times the largest cost on the plan's arcs; if
+    # started from those given, fewer iterations are needed.
     negligible = NEGLIGIBLE / 16 * total(plan.mass[inside] * np.abs(plan.cost[inside]))
     starts = [(np.zeros(sources.size), np.zeros(sinks.size)), given]
     if min(sources.size, sinks.size) > _FEW:
@@ -155,7 +155,7 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
             return best
     extended = map(DoubleDouble.of, given)
     now = measured(tight_potentials.conjugate(slacks, plan.a[sources], plan.b[sinks], *extended))
-    # Where no potentials are tight on the plan another one costs less, whatever can be told.
+    # If no feasible potentials are tight on the plan, a cheaper plan exists, however small the gap.
     now = now._replace(exact=now.exact and best is not None)
     return now if best is None or now.gap < best.gap else best
 
@@ -163,13 +163,13 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
 def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     """Measure a plan and feasible potentials in 32 digits."""
     a, b, mass = plan.a, plan.b, plan.mass
-    # Products of masses and costs at the lower end of float64 lose no digits in larger units.
+    # Tiny costs are scaled up, so that their products with masses do not underflow.
     unit = min(0, _exponent(plan.cost, f.high, g.high))
     whole = unit + plan.exponent
     cost = np.ldexp(plan.cost, -unit)
     unit_f, unit_g = f.scaled(-unit), g.scaled(-unit)
     size = total(a * np.abs(unit_f.high), b * np.abs(unit_g.high))
-    # In units of the potentials that count, or products with the smallest masses lose digits.
+    # In units of the potentials of atoms with mass, or products with tiny masses would underflow.
     heavy = [(w[w > 0], x[w > 0]) for w, x in ((a, unit_f), (b, unit_g))]
     exponent = _exponent(*(x.high for _, x in heavy))
     sides = [(w, x.scaled(-exponent)) for w, x in heavy]
@@ -189,7 +189,7 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     dual_value, gap = _agreed(
         value, lower, slack + fault, (slacks, *faults), paid, error, included=rounding > 0
     )
-    # As far as the trees of a plan are put in their places.
+    # The resolution to which `tight_potentials.tight` shifts the trees of a plan.
     largest = max(_largest(a, unit_f.high), _largest(b, unit_g.high))
     finest = min(2 * tight_potentials.SMALLEST * largest, OF_SIZE * size)
     exact = is_rounding(slack, fault, paid, size + paid, finest)
@@ -207,11 +207,12 @@ def _agreed(
     *,
     included: bool,
 ) -> tuple[float, float]:
-    """Return the dual value and the gap: of two ways to each, the one that loses fewer digits.
+    """Return the dual value and the gap, one of them from the other if that loses fewer digits.
 
-    `error` is what the dual value `lower` may be off, and the gap may have roundings `included`. It
-    is off by one of its `terms`, which are large where a plan is wrong. Where costs of both signs
-    leave nothing of the value, the dual value and the gap are the more careful ones of the two.
+    `error` bounds the error of the dual value `lower`; `included` says whether the gap includes a
+    bound on rounding. The gap has the rounding errors of its `terms`, which are large if the plan
+    is wrong. If the two still disagree, for example because costs of both signs cancel in the
+    value, the larger gap and the smaller dual value are returned.
     """
     of_gap = _EPS * sum(float(np.abs(x).sum()) for x in terms)
     of_value = _EPS * paid
@@ -228,8 +229,8 @@ def _agreed(
 def _balanced(
     a: Vector, b: Vector, f: DoubleDouble, g: DoubleDouble
 ) -> tuple[DoubleDouble, DoubleDouble]:
-    """Return the potentials moved so that both sides contribute the same."""
-    for _ in range(2):  # the first sums have roundings of their size
+    """Return the potentials shifted so that both sides contribute equally to the dual value."""
+    for _ in range(2):  # the second shift corrects the rounding of the first
         shift = (total(b * g.high) - total(a * f.high)) / (2 * float(a.sum()))
         f, g = f.plus(np.asarray(shift)), g.plus(np.asarray(-shift))
     return f, g
@@ -244,7 +245,7 @@ def _completed(
     all_f, all_g = DoubleDouble(*np.zeros((2, n))), DoubleDouble(*np.zeros((2, m)))
     for whole, part, atoms in ((all_f, f, sources), (all_g, g, sinks)):
         whole.high[atoms], whole.low[atoms] = part.high, part.low
-    # Atoms without mass get the largest feasible potential; where no pair is, any number is.
+    # Atoms without mass get the largest feasible potential, or 0 if all their pairs are forbidden.
     if sources.size < n:
         least = plan.costs.row_minima(np.where(b > 0, all_g.high, -np.inf))
         all_f.high[a == 0] = np.where(np.isfinite(least), least, 0.0)[a == 0]
@@ -255,7 +256,7 @@ def _completed(
 
 
 def _among(potential: Vector, served: Indices, weights: Vector) -> Vector:
-    """Return the potentials of atoms that have mass or are given some, 0 for the others."""
+    """Return the potentials of atoms that have mass or receive some, 0 for the others."""
     if weights.all():
         return potential
     counts = weights > 0
@@ -264,10 +265,10 @@ def _among(potential: Vector, served: Indices, weights: Vector) -> Vector:
 
 
 def least_steps(costs: Costs) -> float:
-    """Return by how much, in the mean, the second cheapest choice of an atom costs more.
+    """Return the mean difference between the two smallest distinct costs of a source.
 
-    Stand-ins for forbidden pairs, however many and however large, do not change that. It is looked
-    at for some sources and, where there is no matrix, between some sinks.
+    Large costs that stand for forbidden pairs do not affect it. It is estimated from a sample of
+    the sources and, if there is no matrix, of the sinks.
     """
     n, m = costs.shape
     rows = np.unique(np.linspace(0, n - 1, _SAMPLE).astype(int))
@@ -284,12 +285,12 @@ def least_steps(costs: Costs) -> float:
 
 
 def total(*terms: Vector) -> float:
-    """Return the sum of all terms, exactly rounded where they are not very many."""
+    """Return the sum of all terms, correctly rounded if there are not very many."""
     return math.fsum(chain.from_iterable(map(_in_blocks, terms)))
 
 
 def _in_blocks(terms: Vector) -> list[float]:
-    """Return numbers with the same sum, not very many."""
+    """Return a list with the same sum: the terms, or sums of blocks if there are very many."""
     if terms.size > _MANY:
         terms = np.add.reduceat(terms, np.arange(0, terms.size, _BLOCK))
     numbers: list[float] = terms.tolist()
@@ -303,7 +304,7 @@ def _exponent(*numbers: Vector) -> int:
 
 
 def _largest(weights: Vector, potential: Vector) -> float:
-    """Return the largest potential of an atom with mass, in size."""
+    """Return the largest |potential| of an atom with mass."""
     return float(np.max(np.abs(potential), where=weights > 0, initial=0.0))
 
 
@@ -312,7 +313,7 @@ def _scaled(number: float, exponent: int) -> float:
 
 
 def _numbers(atoms: Indices, size: int) -> Indices:
-    """Return the place of every atom among `atoms`, −1 where it has none."""
+    """Return the position of each of `size` atoms in `atoms`, −1 if it is not in there."""
     number = np.full(size, -1)
     number[atoms] = np.arange(atoms.size)
     return number

@@ -19,9 +19,9 @@ def is_optimal(
 ) -> bool:
     """Return whether no cycle of the residual graph has a negative cost.
 
-    That is whether a plan that moves mass along the pairs (rows, columns) alone is optimal for its
-    marginals (Ahuja, Magnanti and Orlin 1993, "Network Flows", theorem 9.1); found by the method of
-    Bellman and Ford.
+    This holds if and only if a plan that carries mass on exactly the pairs (rows, columns) is
+    optimal for its marginals (Ahuja, Magnanti and Orlin 1993, "Network Flows", theorem 9.1). It is
+    checked by the Bellman-Ford algorithm.
 
     Parameters
     ----------

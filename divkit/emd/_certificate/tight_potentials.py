@@ -1,11 +1,12 @@
-"""Potentials that prove a plan optimal, from the plan: for costs of any span.
+"""Potentials that prove a plan optimal, derived from the plan, for costs of any range.
 
-An optimal plan has potentials that are tight on its arcs, f_i + g_j = M_ij. Along each tree of the
-forest that carries it they follow from the costs up to a number, f + s and g − s; and how these
-numbers may differ between trees is a problem of shortest paths: s_t − s_u ≤ the least reduced cost
-from a source in t to a sink in u (Ahuja, Magnanti and Orlin 1993, "Network Flows", section 5.2 for
-such systems and 9.6 for potentials of optimal flows). They are solvable if and only if the plan is
-optimal. All sums are kept in about 32 digits, so that no potential drowns the costs that matter.
+An optimal plan has potentials that are tight on its arcs, f_i + g_j = M_ij. On each tree of the
+forest of its arcs they follow from the costs up to a constant s, as f + s and g − s. The constants
+of the trees have to satisfy difference constraints, s_t − s_u ≤ the least reduced cost from a
+source in t to a sink in u, which is a shortest path problem (Ahuja, Magnanti and Orlin 1993,
+"Network Flows", section 5.2 for such systems and 9.6 for potentials of optimal flows). It is
+solvable if and only if the plan is optimal. All sums are kept in about 32 digits, so that large
+potentials do not swamp the costs that matter.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from divkit.emd._costs.costs import Costs, MatrixCosts, tiles
 from divkit.emd._costs.sparse_costs import SparseCosts
 from divkit.emd._solver_types import Indices, Matrix, Vector
 
-# Pairs of atoms up to which all are looked at, some ten times: in a matrix, and of other costs.
+# Pairs up to which all are examined, some ten times: of costs in a matrix, and of other costs.
 _MOST_PAIRS, _MOST_COMPUTED = 1 << 26, 1 << 22
 _EPS = float(np.finfo(np.float64).eps)
-# What is left of potentials of this size when their sums and costs cancel, at most.
+# A bound on what is left, relative to the potentials, when their sums and the costs cancel.
 SMALLEST = 2.0**-90
-# Each round leaves a rounding of what it has changed, and a second one no digit of 32.
+# Each round leaves a rounding error relative to what it changed: after two, 32 digits are right.
 _ROUNDS = 4
-# Rounds of shortest paths: a way through more trees than this is not worth the time.
+# Bellman-Ford iterations: shortest paths through more trees than this take too much time.
 _LONGEST_WAY = 1 << 10
 
 
 class Slacks:
-    """Reduced costs of all pairs between atoms with mass, at potentials of 32 digits.
+    """Reduced costs of all pairs of atoms with mass, at double-double potentials.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class Slacks:
 
     @staticmethod
     def known(costs: Costs) -> bool:
-        """Return whether the costs are few enough to look at all."""
+        """Return whether there are few enough pairs to examine all of them."""
         most = _MOST_PAIRS if isinstance(costs, MatrixCosts) else _MOST_COMPUTED
         return costs.shape[0] * costs.shape[1] <= most
 
@@ -75,7 +76,7 @@ class Slacks:
         return least
 
     def feasible(self, f: DoubleDouble, g: DoubleDouble) -> tuple[DoubleDouble, DoubleDouble]:
-        """Return the potentials lowered until they are feasible in spite of every rounding."""
+        """Return the potentials, f lowered until they are feasible whatever the rounding."""
         return f.plus(np.minimum(self.row_minima(f, g, below=True), 0.0)), g
 
     def between(
@@ -102,7 +103,7 @@ class Slacks:
             slack = reduced(cost, f[rows], g[columns], below=below)
             np.minimum.at(least, (of_rows[rows], of_columns[columns]), slack)
             return least
-        # In the order of their groups, so that the members of each are a stretch.
+        # Sorted by group, so that the members of each are contiguous.
         by_row, by_column = (np.argsort(x, kind="stable") for x in (of_rows, of_columns))
         sources, sinks = self._sources[by_row], self._sinks[by_column]
         f, g, of_rows = f[by_row], g[by_column], of_rows[by_row]
@@ -122,7 +123,7 @@ class Slacks:
 def tight(
     slacks: Slacks, rows: Indices, columns: Indices, f: Vector, g: Vector, negligible: float
 ) -> tuple[DoubleDouble, DoubleDouble] | None:
-    """Return potentials, feasible up to rounding, that are tight on a plan's arcs, None without.
+    """Return potentials, feasible up to rounding, that are tight on a plan's arcs, or None.
 
     Parameters
     ----------
@@ -131,9 +132,10 @@ def tight(
     rows, columns : array of int
         The arcs that carry mass.
     f, g : array
-        Potentials that tell about how far the trees of the plan are apart.
+        Potentials from which the constants of the trees are estimated first.
     negligible : float
-        By how much they may be infeasible: a plan that costs as little more counts as optimal.
+        By how much the result may be infeasible: a plan that costs so little more than the optimum
+        counts as optimal.
     """
     high_f, high_g, tree = _along_trees(slacks, rows, columns, f, g)
     of_rows, of_columns = tree[: f.size], tree[f.size :]
@@ -146,7 +148,7 @@ def tight(
         if not shift.any():
             break
         high_f, high_g = high_f.plus(shift[of_rows]), high_g.plus(-shift[of_columns])
-    # What the plan leaves out has its largest potential.
+    # Atoms that the plan leaves out get the largest feasible potential.
     row_left_out = np.bincount(rows, minlength=f.size) == 0
     if row_left_out.any():
         most = _finite(slacks.row_minima(high_f, high_g))
@@ -175,9 +177,9 @@ def _lowered(
     g: DoubleDouble,
     side: int,
 ) -> DoubleDouble:
-    """Return the conjugate of the other side's potential."""
+    """Return the c-transform of the other side's potential."""
     pair = [f, g]
-    for _ in range(2):  # the first minimum has a rounding of its size
+    for _ in range(2):  # the second pass corrects the rounding of the first
         pair[side] = pair[side].plus(_finite(minima(*pair)))
     return pair[side]
 
@@ -216,9 +218,9 @@ def _along_trees(
 
 
 def _shortest(least: Matrix, smallest: float) -> Vector | None:
-    """Return the largest s ≤ 0 with s_t ≤ least_tu + s_u, None where there is none.
+    """Return the largest s ≤ 0 with s_t ≤ least_tu + s_u, None if there is none.
 
-    What is lacking up to `smallest` is a rounding. After many rounds s may still be too large.
+    Violations up to `smallest` count as rounding. If the iterations run out, s may be too large.
     """
     size = max(least.shape)
     away = np.full((size, size), np.inf)
@@ -232,7 +234,7 @@ def _shortest(least: Matrix, smallest: float) -> Vector | None:
     np.fill_diagonal(away, 0.0)
     for _ in range(min(size, _LONGEST_WAY)):
         lower = np.min(away + shift, axis=1)
-        # Cycles of length 0, which ties are full of, must not be gone around for a rounding.
+        # Ties make many cycles of length 0, along which rounding must not cause endless updates.
         rounding = max(smallest, 8 * _EPS * max(violated, float(np.abs(shift).max())))
         if not (shift - lower > rounding).any():
             return shift
@@ -241,7 +243,7 @@ def _shortest(least: Matrix, smallest: float) -> Vector | None:
 
 
 def _finite(minima: Vector) -> Vector:
-    """Return 0 for an atom that no pair may reach: there every number is feasible."""
+    """Return the minima with 0 where all pairs are forbidden: there any potential is feasible."""
     return np.where(np.isfinite(minima), minima, 0.0)
 
 

@@ -1,8 +1,8 @@
 """The costs of a transport problem, as its certificate needs them: not necessarily as a matrix.
 
-Potentials are feasible where f_i ≤ min_j c_ij − g_j for every i, and the right side is the
-c-transform of g (Peyré and Cuturi 2019, section 5.1). So whoever can tell these minima, of rows
-and of columns, can certify an answer.
+Potentials are feasible if f_i ≤ min_j c_ij − g_j for every i, and the right side is the
+c-transform of g (Peyré and Cuturi 2019, section 5.1). So these minima, over rows and over columns,
+and the costs on the plan's arcs are enough to certify an answer.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from divkit._forks import loading
 from divkit.emd._costs.metrics import Metric
 from divkit.emd._solver_types import Indices, Matrix, Vector
 
-# Entries of a tile, few enough for the second level of cache.
+# Entries of a tile, few enough for the L2 cache.
 TILE = 1 << 16
-# Entries that are worth a thread: a millisecond or more of work.
+# Entries that justify a thread: a millisecond or more of work.
 _PER_THREAD = 1 << 20
-# How far two answers of a function for one pair may be apart, of the cost: products of matrices
-# round as their shapes will have it, in single precision perhaps.
+# The relative difference that a user's function may show between two evaluations of one pair:
+# matrix products round differently for other shapes, possibly in single precision.
 _SAME = 1e-3
-# The compiled pass takes several rows at once, and every thread has some.
+# Rows that the compiled pass needs, per thread: it processes several at once.
 _FEW_ROWS = 64
 
 
@@ -55,7 +55,7 @@ class Costs(Protocol):
         """Return min_i c_ij − f_i for every j; +inf where there is none."""
 
     def minima(self, f: Vector, g: Vector) -> tuple[Vector, Vector]:
-        """Return (``row_minima(g)``, ``column_minima(f)``), for the price of one if possible."""
+        """Return (``row_minima(g)``, ``column_minima(f)``), in one pass if possible."""
 
 
 def largest_violation(costs: Costs, f: Vector, g: Vector) -> float:
@@ -72,7 +72,7 @@ class MatrixCosts:
     M : ndarray, shape (n, m)
         Without nan and −inf.
     known_largest : float, optional
-        The largest finite |M_ij|, from whoever has read `M` already.
+        The largest finite |M_ij|, if the caller knows it already.
     """
 
     M: NDArray[Any]
@@ -144,8 +144,8 @@ class PointCosts:
     x, y : ndarray, shapes (n, d) and (m, d)
         The points.
     metric : Metric
-        From `divkit.emd._costs.metrics.metric`. Nothing is rescaled here: no square of a
-        difference of coordinates may leave the range of float64.
+        From `divkit.emd._costs.metrics.metric`. Nothing is rescaled here: squares of coordinate
+        differences must stay within the range of float64.
     """
 
     x: Matrix
@@ -228,13 +228,13 @@ def _minima_of_tiles(
 
 
 def tiles(start: int, stop: int, width: int) -> Iterator[slice]:
-    """Yield slices of rows from `start` to `stop`, a tile of so many columns each."""
+    """Yield slices of the rows from `start` to `stop`, each a tile of `width` columns."""
     step = max(1, TILE // width)
     return (slice(row, min(row + step, stop)) for row in range(start, stop, step))
 
 
 def in_pieces(piece: Callable[[int, int], object], n: int, m: int) -> None:
-    """Call ``piece(start, stop)`` on stretches of n rows, in threads where they are worth it."""
+    """Call ``piece(start, stop)`` on consecutive parts of n rows, in threads if that pays off."""
     if n * m < 2 * _PER_THREAD or n < 2 * _FEW_ROWS:
         piece(0, n)
     else:
@@ -246,7 +246,7 @@ def _compiled_pass_pays(M: NDArray[Any]) -> bool:
 
 
 def _read_only(M: NDArray[Any]) -> NDArray[Any]:
-    """Return a view in C order that cannot be written to: one compiled pass serves all arrays."""
+    """Return a read-only array in C order, so that one compiled signature serves all arrays."""
     view = np.ascontiguousarray(M).view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Whether any detour is shorter than the direct way, in a matrix of costs, compiled."""
+"""A compiled check of the triangle inequality in a matrix of costs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from divkit._compile import compiled
 from divkit.emd._minimum import minimum
 
-# Rows and columns of a tile, whose sums stay in the second level of cache.
+# Rows and columns of a tile, whose sums stay in the L2 cache.
 ROWS, COLUMNS = 32, 256
 
 # No nan arises: costs are never −inf.
@@ -18,7 +18,7 @@ _vector = compiled(fastmath={"nnan", "nsz"})
 def is_shorter(M, least, start, stop):
     """Return whether M_ik + M_kj < least_ij for any k, j and any i from `start` to `stop`.
 
-    No cost is negative. There are four rows at least.
+    Costs must not be negative, and there must be at least four rows.
     """
     n = M.shape[0]
     sums = np.empty((ROWS, COLUMNS))
@@ -47,7 +47,7 @@ def is_shorter(M, least, start, stop):
 
 @_vector
 def _lower(sums, costs, row_0, row_1, row_2, row_3):
-    """Lower `sums` to those of four costs and what follows each."""
+    """Lower `sums` to the least of themselves and of ``costs[k] + row_k``, k = 0 to 3."""
     cost_0, cost_1, cost_2, cost_3 = costs[0], costs[1], costs[2], costs[3]
     for j in range(sums.size):
         left = minimum(cost_0 + row_0[j], cost_1 + row_1[j])

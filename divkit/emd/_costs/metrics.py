@@ -16,10 +16,10 @@ from divkit.emd._solver_types import Matrix, Vector
 
 Between = Callable[[Matrix, Matrix], Any]
 
-# So many pairs of a user's function are evaluated at a time, as the diagonal of a tile.
+# Pairs at which a user's function is evaluated at a time, as the diagonal of a square tile.
 _DIAGONAL = 64
-# Exponents of two within which sums of powers, and roots of these, lose no digit; and pairs that
-# are corrected at a time.
+# Binary exponents within which sums of powers neither overflow nor underflow, and roots lose no
+# digit; and pairs that are corrected at a time.
 _EXPONENT, _NEAR = 960, 32
 _MANY = 1 << 16
 
@@ -37,8 +37,8 @@ class Metric:
     by_pair : callable
         (k, d) and (k, d) points to k costs.
     gradient : callable or None
-        (k, d) and (k, d) points to the k gradients in the first argument, (k, d); 0 is taken
-        from the subgradients where the points coincide. None where it is not known.
+        (k, d) and (k, d) points to the k gradients in the first argument, (k, d); where the
+        points coincide, the subgradient 0. None if it is not known.
     threads : bool
         Whether `all_pairs` may run in several threads at once.
     """
@@ -51,7 +51,7 @@ class Metric:
 
 
 def metric(given: Any, gradient: Between | None = None) -> Metric:
-    """Return the metric that a name, the p of a p-norm or a function stands for.
+    """Return the `Metric` for a name, the p of a p-norm, or a user's function.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def metric(given: Any, gradient: Between | None = None) -> Metric:
         the p-norm ‖x − y‖_p; or ``cost(x, y)``, which gets (k, d) and (m, d) points and returns
         their (k, m) costs.
     gradient : callable, optional
-        For a function only: ``gradient(x, y)``, which gets k points each and returns the (k, d)
-        gradients of the cost in x.
+        Only if `given` is a function: ``gradient(x, y)``, which gets two (k, d) arrays of points
+        and returns the (k, d) gradients of the cost in x.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def metric(given: Any, gradient: Between | None = None) -> Metric:
     if callable(given):
         all_pairs = _checked(given)
         name = getattr(given, "__name__", type(given).__name__)
-        # Not asked of a user's function: to be safe in several threads.
+        # A user's function is not required to be thread-safe.
         return Metric(name, all_pairs, partial(_diagonal, all_pairs), gradient, threads=False)
     if isinstance(given, str):
         _check.one_of("metric", given, tuple(_NAMED))
@@ -105,7 +105,7 @@ def _cdist(name: str, **options: float) -> Between:
 
 def _all_norms(cdist: Between, by_pair: Between, p: float) -> Between:
     """Return `cdist`, corrected where sums of p-th powers lose digits."""
-    # A square root is right everywhere; the rounding of 1/p counts for numbers far from 1.
+    # Square roots are accurate everywhere; the rounding of 1/p matters for numbers far from 1.
     exponent = _EXPONENT / 2 if p == 2 else min(_EXPONENT / p, _NEAR)
     least, most = 2.0**-exponent, 2.0**exponent
 
@@ -137,7 +137,7 @@ def _length(x: Matrix, y: Matrix) -> Any:
 
 
 def _scaled_norm(difference: Matrix, p: float) -> Any:
-    # The largest coordinate is taken out, so that no power leaves the range of float64.
+    # The largest coordinate is factored out, so that no power leaves the range of float64.
     most = difference.max(axis=1)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         norm = most * np.sum(_unit(difference, most) ** p, axis=1) ** (1 / p)
@@ -196,14 +196,14 @@ _NORMS = {1.0: _NAMED["cityblock"], 2.0: _NAMED["euclidean"], np.inf: _NAMED["ch
 def _checked(cost: Between) -> Between:
     def all_pairs(x: Matrix, y: Matrix) -> Any:
         if not (len(x) and len(y)):
-            return np.empty((len(x), len(y)))  # nobody's function has to know of no points
+            return np.empty((len(x), len(y)))  # a user's function need not accept empty arrays
         costs = _check.real("metric(x, y)", cost(x, y), np)
         if costs.shape != (len(x), len(y)):
             raise ValueError(
                 f"`metric` must return the costs of all pairs, shape {(len(x), len(y))} for "
                 f"points of shapes {x.shape} and {y.shape}, got {costs.shape}"
             )
-        # The minimum is nan where any cost is; +inf is a forbidden pair.
+        # The minimum is nan if any cost is; +inf is valid, a forbidden pair.
         if not costs.min() > -np.inf:
             raise ValueError("`metric` must return numbers or +inf, got nan or -inf")
         return costs

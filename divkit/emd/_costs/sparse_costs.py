@@ -1,4 +1,4 @@
-"""Costs in a sparse matrix: what is stored is allowed, every other pair is forbidden."""
+"""Costs in a sparse matrix: stored pairs are allowed, all others are forbidden."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from divkit.emd._solver_types import Indices, Vector
 
 @dataclass(frozen=True, eq=False)
 class SparseCosts:
-    """Costs of the pairs that are allowed, by rows; an absent pair is forbidden, a stored 0 is 0.
+    """Costs of the allowed pairs in CSR form; a stored 0 is a cost of 0, not a forbidden pair.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class SparseCosts:
 
 
 def _minima(values: Vector, starts: Indices) -> Vector:
-    """Return the minimum of every stretch, +inf of an empty one."""
+    """Return the minimum of every segment of `values`, +inf for an empty one."""
     minima = np.full(starts.size - 1, np.inf)
     filled = starts[:-1] < starts[1:]
     if filled.any():
@@ -97,7 +97,7 @@ def stored(name: str, M: Any) -> tuple[Indices, Indices, Vector]:
     TypeError
         If they are not real numbers.
     ValueError
-        If the format is BSR and a block holds a 0: nobody can tell whether it was put there.
+        If the format is BSR and a block holds a 0, which may be an entry or padding.
     """
     values: Vector
     if M.format == "dia":  # whose `tocoo` drops zeros

@@ -1,1 +1,1 @@
-"""What follows from a generator alone: a user's divergence, and the parts of a composite one."""
+"""What is derived from a generator alone, for user-defined and composite divergences."""

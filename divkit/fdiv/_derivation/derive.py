@@ -1,4 +1,4 @@
-"""All that a divergence needs, computed from its generator f and from f′.
+"""Everything a divergence needs, computed numerically from its generator f and from f′.
 
 The ratio inverts f′ by bisection; the conjugate is the supremum at that ratio; limits are
 extrapolated. Like the catalogue's formulas these are written against an array namespace and never
@@ -19,14 +19,14 @@ from divkit.fdiv._elementary import softplus
 from divkit.fdiv._formulas import Formula, Formulas
 
 INF = math.inf
-# The ratios that are searched: all that a critic at its best stands for.
+# The range of ratios that is searched: all positive normal doubles.
 LEAST, MOST = float(np.finfo(float).smallest_normal), float(np.finfo(float).max)
-_STEPS = 62  # halve log(MOST/LEAST) to a rounding error
+_STEPS = 62  # bisections that reduce log(MOST/LEAST) to a rounding error
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The ends of f and f*, in the names of `Divergence`."""
+    """The limits of f and f* at the ends of their domains, named as in `Divergence`."""
 
     at_zero: float
     slope: float
@@ -39,10 +39,10 @@ class Limits:
 def bracket(
     rising: Callable[[Array], Array], t: Array, xp: Any, most: float = MOST
 ) -> tuple[Array, Array]:
-    """Return neighbors (low, high) in [LEAST, most] between which `rising` passes t.
+    """Return neighbors (low, high) in [LEAST, most] between which `rising` crosses t.
 
-    Bisection of log u, 62 times: it needs no more of f′ than that it never falls, so that kinks
-    and flat pieces are nothing special.
+    Bisects log u 62 times. This only requires that f′ is nondecreasing, so kinks and flat pieces
+    need no special treatment.
     """
     low = xp.zeros_like(t) + LEAST
     high = xp.zeros_like(t) + most
@@ -60,14 +60,14 @@ def formulas(
     integrand: Callable[[Array, Array, Array, Any], Array],
     limits: Limits,
 ) -> Formulas:
-    """Return the formulas of f, its dual side derived.
+    """Return the formulas of f, with its dual side computed numerically.
 
     Parameters
     ----------
     generator, derivative, integrand
         As in `Formulas`.
     limits : Limits
-        The ends.
+        The limits of f and f*.
 
     Notes
     -----
@@ -83,7 +83,7 @@ def formulas(
     def supremum(t: Array, xp: Any) -> tuple[Array, Array]:
         u = solve(t, xp)
         value = u * t - generator(u, xp)
-        # ∞ − ∞: by f(u)/u, or if that is unknown the first, which is larger.
+        # For ∞ − ∞ use f(u)/u; if that is unknown too, the larger first term decides.
         apart = u * (t - _over_argument(generator, u, xp))
         apart = xp.where(apart > 0, apart, INF)
         return u, xp.where(xp.isnan(value), apart, value)
@@ -154,7 +154,7 @@ def formulas(
 
 
 def _over_argument(generator: Formula, u: Array, xp: Any) -> Array:
-    """Return f(u)/u where f(u) overflows, from smaller u: exact if it follows a power, or log u."""
+    """Extrapolate f(u)/u from smaller u where f(u) overflows: exact for powers and for log u."""
     log_u = xp.log(u)
     steps = [xp.exp(share * log_u) for share in (0.7, 0.4, 0.1)]
     first, second, third = (generator(step, xp) / step for step in steps)
@@ -164,10 +164,10 @@ def _over_argument(generator: Formula, u: Array, xp: Any) -> Array:
 
 @dataclass(frozen=True)
 class Tail:
-    """f* near the end of its domain, where slope − f′(u) has no digits left to be inverted.
+    """f* near the end of its domain, where slope − f′(u) has too few digits to be inverted.
 
-    There f*′ follows powers of the distance s to the end, with x = s/s₀
-    u = u₀ Σ cₖ x^(kr−e), and f* is f*(s₀) plus the integral of that.
+    There f*′ is modeled by powers of the distance s to the end: with x = s/s₀ it is
+    u = u₀ Σ cₖ x^(kr−e), and f* is its value at s₀ plus the integral of that.
     """
 
     gap: float
@@ -191,7 +191,7 @@ class Tail:
 
     def at_ratio(self, u: Array, xp: Any) -> Array:
         """Return f*(f′(u)) for u beyond the ratio at which the tail begins."""
-        if self.exponent < 1e-3:  # f′ has all but reached its limit
+        if self.exponent < 1e-3:  # f′ has nearly reached its limit
             return self.value + self.ratio * self.gap + 0.0 * u
         log_u = xp.log(u / self.ratio)
         log = -log_u / self.exponent
@@ -204,7 +204,7 @@ class Tail:
 
     @property
     def limit(self) -> float:
-        """f* at the end itself: finite where f*′ can be integrated up to it."""
+        """f* at the end itself: finite if f*′ is integrable up to it."""
         if self.exponent > 1 - 1e-6:
             return INF
         powers = [1 - self.exponent + k * self.step for k in range(len(self.coefficients))]
@@ -213,11 +213,11 @@ class Tail:
 
 
 def tail(generator: Formula, derivative: Formula, slope: float) -> Tail:
-    """Return the tail of f* below a finite slope, fitted where enough digits of s are left."""
+    """Return the tail of f* below a finite slope, fitted where s still has enough digits."""
     xp = np
     below = slope - derivative(2.0 ** -np.arange(0.0, 40.0), xp)
     scale = next((float(s) for s in below if s > 1e-12 * abs(slope) and s < INF), 1.0)
-    # Where f′ tends to 0 it may have all its digits much further out.
+    # If the slope is 0, s = −f′ keeps all its digits much closer to the end: try there first.
     for least in (1e-60, 1e-6):
         gaps = least * scale * 4.0 ** np.arange(5)
         low, high = bracket(lambda u: derivative(u, xp), slope - gaps, xp)
@@ -227,7 +227,7 @@ def tail(generator: Formula, derivative: Formula, slope: float) -> Tail:
             break
     value = float(u[0] * (slope - gaps[0]) - generator(u, xp)[0])
     start = float(gaps[0]), float(u[0]), value
-    # Local exponents are e plus multiples of s^r, s^2r …; what differs by less than this is noise.
+    # Local exponents are e plus multiples of s^r, s^2r …; smaller differences than these are noise.
     local = np.log(u[:-1] / u[1:]) / math.log(4)
     a, b = local[1] - local[0], local[2] - local[1]
     if not abs(a) > 1e-8 or not 1.05 < b / a < 64:
@@ -245,11 +245,11 @@ def tail(generator: Formula, derivative: Formula, slope: float) -> Tail:
 
 
 def dual_of(generator: Formula, derivative: Formula, slope: float) -> Formula:
-    """Return u ↦ f*(f′(u)) = u f′(u) − f(u), by the tail where that cancels."""
+    """Return u ↦ f*(f′(u)) = u f′(u) − f(u), from the tail where that cancels."""
 
     def difference(u: Array, xp: Any) -> Array:
         value = u * derivative(u, xp) - generator(u, xp)
-        return xp.where(xp.isnan(value), INF, value)  # ∞ − ∞, of which the first grows faster
+        return xp.where(xp.isnan(value), INF, value)  # ∞ − ∞, where the first term grows faster
 
     if slope == INF:
         return difference
@@ -265,7 +265,7 @@ def dual_of(generator: Formula, derivative: Formula, slope: float) -> Formula:
 
 
 def _simple(x: float, near: float = 1e-5) -> float:
-    """Return a twelfth, as exponents mostly are halves, thirds or quarters, if one is near."""
+    """Return x, or a nearby twelfth: most exponents are halves, thirds or quarters."""
     return float(round(12 * x) / 12 if abs(x - round(12 * x) / 12) < near else x)
 
 
@@ -301,7 +301,7 @@ def limits_of(generator: Formula, derivative: Formula) -> Limits:
 
 
 def without_overflow(generator: Formula, derivative: Formula) -> tuple[Formula, Formula]:
-    """Return f and f′, by their limits where u is so large that the code of f overflows."""
+    """Return f and f′, with their asymptotes where u is so large that the user's f overflows."""
     with np.errstate(all="ignore"):
         for exponent in (300.0, 150.0, 100.0, 75.0, 50.0, 30.0):
             u = 10.0 ** np.linspace(0, exponent, 31)
@@ -327,7 +327,7 @@ def without_overflow(generator: Formula, derivative: Formula) -> tuple[Formula, 
 
 
 def _tidy(x: float, digits: int = 9, rounding: float = 1e-15) -> float:
-    """Return a number of few digits in place of one that is a rounding error away from it."""
+    """Return x rounded to a few digits if that changes it by no more than a rounding error."""
     short = float(f"{x:.{digits}g}") if math.isfinite(x) else x
     if abs(short) <= 1e-12:
         short = 0.0

@@ -1,4 +1,4 @@
-"""A divergence from a user's own generator: checked, and everything else derived from it."""
+"""A divergence from a user's generator, which is checked and from which all else is derived."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from divkit.fdiv._formulas import Formula
 
 Vector = NDArray[np.float64]
 
-# Where a generator is looked at: ratios over 16 decades, densely around 1.
+# Where a generator is checked: ratios over 16 decades, densely around 1.
 _GRID = np.unique(
     np.concatenate([10.0 ** np.linspace(-8, 8, 401), 10.0 ** np.linspace(-0.3, 0.3, 121), [1.0]])
 )
-# Where it may overflow, and must answer all the same.
+# Where it may overflow, but must still return an array of real numbers.
 _FAR = 10.0 ** np.linspace(9, 300, 98)
 _STRIDES = [
     40,
@@ -29,7 +29,7 @@ _STRIDES = [
     10,
     3,
     1,
-]  # half the grid steps between the ends of a chord, telling ones first
+]  # half the grid steps between the ends of a chord, the most revealing first
 
 
 def custom(
@@ -37,10 +37,10 @@ def custom(
 ) -> Divergence:
     """Return the f-divergence of a generator of your own.
 
-    From f alone come f′ (by running f on Taylor series, exact at kinks too), the limits, the
-    conjugate, its derivative, activation and penalty, an integrand that is safe where p ≈ q, and
-    the adjoint; where SymPy is installed and can, exact limits and the formulas as text. The
-    record does what a built-in one does, and passes `divkit.testing.check_divergence`.
+    f alone determines f′ (by running f on Taylor series, exact at kinks too), the limits, the
+    conjugate, its derivative, activation and penalty, an integrand that is accurate where p ≈ q,
+    and the adjoint; if SymPy is installed and succeeds, also exact limits and the formulas as text.
+    The record does what a built-in one does, and passes `divkit.testing.check_divergence`.
 
     Parameters
     ----------
@@ -48,15 +48,15 @@ def custom(
         Convex for u > 0, elementwise, written with arithmetic and functions of the array
         namespace `xp`. f(1) need not be 0.
     name : str
-        What the record prints as.
+        The name under which the record prints.
     derivative : (u, xp) -> f′(u), optional
-        Needed only if f calls what has no derivative here, a special function for example.
+        Needed only if f calls a function without a known derivative, such as a special function.
 
     Returns
     -------
     Divergence
-        The dual side is accurate to about 1e-9, mostly to 1e-13, and losing digits only where a
-        critic's value t has itself lost them in 1 − t/f′(∞).
+        The dual side is accurate to about 1e-9, mostly to 1e-13; it loses more digits only where
+        a critic's value t has itself lost them in 1 − t/f′(∞).
 
     Raises
     ------
@@ -64,7 +64,7 @@ def custom(
         If `generator` is not a function of (u, xp) that maps real arrays to real arrays of the
         same shape, or its derivative cannot be found.
     ValueError
-        If f(u) is not finite for some u > 0 or f is not convex: with three points as evidence.
+        If f(u) is not finite for some u > 0, or f is not convex, as three points show.
 
     Examples
     --------
@@ -133,9 +133,9 @@ def _callable(role: str, function: Any) -> None:
 
 
 def _with_numbers(function: Formula) -> Formula:
-    """Return the function with its constants as numbers, where some are foreign to other libraries.
+    """Return the function with its NumPy constants as floats, if other libraries reject some.
 
-    Loops and plain numbers leave it to the arrays then.
+    Compiled and scalar loops then leave it to the array path.
     """
     if not jets.meets_foreign(function):
         return function
@@ -143,7 +143,7 @@ def _with_numbers(function: Formula) -> Formula:
 
 
 def _values(role: str, function: Formula) -> Vector:
-    """Return the function on the grid; it must be real and finite."""
+    """Return the values of the function on the grid, which must be real and finite."""
     value = _answer(role, function, _GRID)
     bad = ~np.isfinite(value)
     if bad.any():
@@ -156,7 +156,7 @@ def _values(role: str, function: Formula) -> Vector:
 
 
 def _answer(role: str, function: Formula, u: Vector) -> Vector:
-    """Return the function of an array; it must be elementwise and real."""
+    """Return the function of `u`, which must be elementwise and real."""
     with np.errstate(all="ignore"):
         try:
             value = function(u.copy(), np)
@@ -184,7 +184,7 @@ def _convex(f: Vector) -> None:
         f_a, f_b, f_c = f[: -2 * k], f[k:-k], f[2 * k :]
         w = (c - b) / (c - a)
         chord = w * f_a + (1 - w) * f_c
-        # A formula may cancel where f is small: its terms are as large as f is elsewhere.
+        # Where f is small its formula may cancel, with terms as large as f is elsewhere.
         scale = np.abs(f_a) + np.abs(f_b) + np.abs(f_c) * (1 - w) + typical * (1 + b) + 1e-300
         excess = (f_b - chord) / scale
         i = int(np.argmax(excess))
@@ -197,7 +197,7 @@ def _convex(f: Vector) -> None:
 
 
 def _tangent(f: Vector, slopes: Vector) -> None:
-    """Check that tangents stay below f, which a wrong derivative would break."""
+    """Check that tangents stay below f, which fails for a wrong derivative."""
     for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
         u, w = _GRID[here], _GRID[there]
         line = f[here] + slopes[here] * (w - u)
@@ -212,15 +212,15 @@ def _tangent(f: Vector, slopes: Vector) -> None:
 
 
 def _derivative(generator: Formula, f: Vector) -> Formula:
-    """Return f′ by running f on jets; by a complex step where f calls what jets do not know."""
+    """Return f′ by running f on jets; by a complex step if f calls functions unknown to jets."""
 
     def on_jets(u: Array, xp: Any) -> Array:
         return jets.derivative(generator, u, xp)
 
     def complex_step(u: Array, xp: Any) -> Array:
-        # Relative to u; its square is below a rounding error.
+        # Relative to u; the error is of the order of its square, which is below rounding.
         step = 2.0**-30
-        with warnings.catch_warnings():  # of what takes real parts on its way
+        with warnings.catch_warnings():  # from functions that drop imaginary parts
             warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
             return xp.imag(generator(u * (1 + step * 1j), xp)) / (step * u)
 

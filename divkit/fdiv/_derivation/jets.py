@@ -1,10 +1,10 @@
 """Derivatives of a user's function: the same code, run on truncated Taylor series.
 
-A jet holds the coefficients c₀ + c₁ε + c₂ε² + … of a function along an infinitesimal ε > 0, each
-an array of any library. Arithmetic and elementary functions act on it by recurrence (A. Griewank
-and A. Walther, "Evaluating Derivatives", SIAM 2008, chapter 13), so derivatives are as exact as
-values. Comparisons are those of 0 < ε: at a kink a jet takes the side it points to, which complex
-steps and differences cannot.
+A jet holds the coefficients c₀, c₁, c₂, … of the Taylor series of a function in ε, each an array of
+any library. Arithmetic and elementary functions act on them by recurrences (A. Griewank and
+A. Walther, "Evaluating Derivatives", SIAM 2008, chapter 13), so derivatives are as accurate as
+values. Comparisons take ε to be positive and infinitesimal: at a kink a jet takes the branch on the
+side that it points to, which complex steps and finite differences cannot do.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ def series(f: Callable[[Any, Any], Any], u: float, direction: float, order: int,
 
 
 def value(f: Callable[[Any, Any], Any], u: Array, xp: Any) -> Array:
-    """Return f(u), the constants that f takes from NumPy read as numbers.
+    """Return f(u), with the NumPy constants in f converted to Python floats.
 
-    Other libraries do not multiply by an array of NumPy, and a number by one of its narrow types
-    is rounded to that.
+    Other libraries do not multiply by a NumPy array, and a Python float multiplied by a NumPy
+    scalar of a narrower type is rounded to that type.
     """
-    if isinstance(u, Jet):  # which does so itself
+    if isinstance(u, Jet):  # which converts them itself
         return f(u, xp)
     found = f(Jet([u], xp), Namespace(xp))
     return found.c[0] if isinstance(found, Jet) else found
 
 
 def meets_foreign(f: Callable[[Any, Any], Any]) -> bool:
-    """Return whether f calculates with 0-dimensional arrays or narrow numbers of NumPy."""
+    """Return whether f computes with foreign constants, as `Jet.number` defines them."""
     watch = Watch()
     with np.errstate(all="ignore"):
         try:
             f(Jet([np.array([0.5, 2.0])], watch), Namespace(watch))
-        except Exception:  # whatever a foreign function and a jet do to each other
+        except Exception:  # given a jet, a user's function may raise anything
             return False
     return watch.met
 
 
 class Watch:
-    """NumPy, as a jet's namespace that remembers whether it met a foreign constant."""
+    """NumPy as the namespace of a jet, recording whether a foreign constant was met."""
 
     def __init__(self) -> None:
         self.met = False
@@ -65,7 +65,7 @@ class Watch:
 
 
 class Jet:
-    """A truncated Taylor series; see the module."""
+    """A truncated Taylor series; see the module docstring."""
 
     __slots__ = ("c", "xp")
     __array_priority__ = 1000.0
@@ -74,7 +74,11 @@ class Jet:
         self.c, self.xp = c, xp
 
     def number(self, x: Any) -> Any:
-        """Return a constant of NumPy that other libraries do not take, or round to, as a float."""
+        """Return x, as a float if it is foreign: a NumPy constant that other libraries reject.
+
+        That is a 0-dimensional array, or a floating-point scalar other than float64, to whose type
+        other numbers would be rounded.
+        """
         if isinstance(x, np.ndarray):
             foreign = x.ndim == 0 and x.dtype.kind in "biuf"
         else:
@@ -143,13 +147,13 @@ class Jet:
         if isinstance(n, Jet):
             return exp(n * log(self))
         n = self.number(n)
-        if n == int(n) and 0 <= n <= 8:  # right at 0 too, where the recurrence divides by it
+        if n == int(n) and 0 <= n <= 8:  # exact at 0 too, where the recurrence divides by 0
             result = self.lift(1.0)
             for _ in range(int(n)):
                 result = result * self
             return result
         a, y = self.c, [self.c[0] ** n]
-        if len(a) > 1:  # as the recurrence has it, but right at 0 as long as it is finite there
+        if len(a) > 1:  # as in the recurrence, but correct at 0 too if it is finite there
             y.append(n * a[0] ** (n - 1) * a[1])
         for k in range(2, len(a)):
             total = n * k * a[k] * y[0]
@@ -182,7 +186,7 @@ class Jet:
     def __ge__(self, other: Any) -> Any:
         return _not(self < other)
 
-    # No jet equals a number, but for one without a direction: at a kink it is on one side of it.
+    # Only a jet of order 0 can equal a number: any other lies on one side of a kink, never on it.
     def __eq__(self, other: object) -> Any:
         if len(self.c) == 1:
             return (self - other).c[0] == 0
@@ -197,7 +201,7 @@ class Jet:
         # So that a generator written with NumPy's own functions works as well.
         if method != "__call__" or any(options.values()):
             return NotImplemented
-        # NumPy on the left of an operator comes here, too: the operator would only come back.
+        # Operators with NumPy on the left arrive here too; using them again would recurse forever.
         reflected = _REFLECTED.get(ufunc.__name__)
         if reflected is not None and not isinstance(inputs[0], Jet):
             return getattr(inputs[1], reflected)(inputs[0])
@@ -210,7 +214,7 @@ class Jet:
 
 
 class Namespace:
-    """The elementary functions of an array namespace, for jets; the rest is passed on."""
+    """An array namespace whose elementary functions accept jets; other names are passed through."""
 
     def __init__(self, xp: Any) -> None:
         self._xp = xp
@@ -237,7 +241,7 @@ def _dot(a: list[Array], b: list[Array], k: int) -> Array:
 
 
 def _integral(value: Array, slope: Jet, a: Jet) -> Jet:
-    """Return the function with this value whose derivative along ε is slope · a′."""
+    """Return the jet with this constant term whose derivative in ε is slope · a′."""
     y = [value]
     for k in range(1, len(a.c)):
         total = slope.c[0] * (k * a.c[k])
@@ -342,7 +346,7 @@ def minimum(a: Any, b: Any) -> Any:
 
 
 def sign(a: Jet) -> Jet:
-    """Return ±1, the side that the jet is on; 0 for the constant 0."""
+    """Return ±1 for the side of 0 that the jet is on; 0 for the zero jet."""
     one = a.lift(1.0)
     result: Jet = where(a > 0, one, where(a < 0, -one, a.lift(0.0)))
     return result

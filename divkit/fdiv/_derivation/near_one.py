@@ -20,20 +20,20 @@ def integrand_of(generator: Formula, limits: Limits) -> Integrand:
     """Return q f(p/q) − f(1) q − f′(1)(p−q), safe near p = q.
 
     With d = (p−q)/(p+q) it is (p+q) φ(d), φ(d) = ½(1−d) F((1+d)/(1−d)), F = f minus its tangent
-    at 1; near d = 0 by the Taylor series of φ, one for each side as f may have a kink.
+    at 1. Near d = 0 it is computed from the Taylor series of φ, one per side as f may have a kink.
     """
     f_1, slope_1 = limits.at_one, limits.derivative_at_one
     if_only_p = limits.slope - slope_1
     if_only_q = limits.at_zero - f_1 + slope_1
 
     def alone(x: Array, limit: float) -> Array:
-        # A constant where it is infinite: the derivative of what is not chosen must be finite.
+        # Constant if infinite: the derivative of a branch that is not selected must be finite.
         return x * limit if limit < INF else 0.0 * x + INF
 
     def plain(p: Array, q: Array, xp: Any) -> Array:
         u = p / q
         F = generator(u, xp) - f_1 - slope_1 * (u - 1)
-        # Where f itself overflows the atom counts as one that q does not have, or p.
+        # Where f itself overflows, the atom is treated as one with q = 0, or with p = 0.
         limit = xp.where(u > 1, alone(p, if_only_p), alone(q, if_only_q))
         return xp.where(xp.abs(F) < INF, q * F, limit)
 
@@ -61,7 +61,7 @@ def integrand_of(generator: Formula, limits: Limits) -> Integrand:
 
 
 def _series(phi: Any, plain: Any, side: float) -> tuple[tuple[float, ...], float]:
-    """Return the coefficients of φ(side·x)/x, falling powers, and the x up to which they hold."""
+    """Return coefficients of φ(side·x)/x, highest power first, and the x up to which they hold."""
     with np.errstate(all="ignore"):
         try:
             c = np.array(jets.series(phi, 0.0, side, _ORDER, np))
@@ -70,7 +70,7 @@ def _series(phi: Any, plain: Any, side: float) -> tuple[tuple[float, ...], float
     if not np.isfinite(c).all():
         return (), 0.0
     size = float(np.abs(c[1:]).max(initial=0.0)) + 1e-300
-    # A tangent is touched to second order; what the roundings of f′(1) leave is no kink.
+    # For smooth f the first order vanishes; what rounding of f′(1) leaves of it is no kink.
     if abs(c[1]) < 1e-13 * max(size, 1.0):
         c[1] = 0.0
     falling = tuple(float(x) for x in c[:0:-1])
@@ -93,8 +93,8 @@ def _series(phi: Any, plain: Any, side: float) -> tuple[tuple[float, ...], float
 def _rough(generator: Formula, plain: Any, limits: Limits) -> Integrand:
     """Return the integrand of an f without a Taylor series at 1, such as |u−1|^1.5.
 
-    Down to |u−1| = 2⁻²⁰ it is f's own value, corrected for the rounding of u; below, on each
-    side the power of |u−1| that it follows there.
+    Down to |u−1| = 2⁻²⁰ it is f's own value, corrected for the rounding of u; below that, a power
+    of |u−1| fitted on each side.
     """
     small = 2.0**-20
     f_1, slope_1 = limits.at_one, limits.derivative_at_one
@@ -118,7 +118,7 @@ def _rough(generator: Formula, plain: Any, limits: Limits) -> Integrand:
         near = xp.abs(x) < small
         middle = xp.abs(x) < 0.5
         u = xp.where(middle, 1 + x, 1.0 + 0.5)
-        # f at the rounded u, moved along a chord to the true one.
+        # f at the rounded u, extrapolated along a chord to the exact one.
         step = xp.where(u == 1, small, (u - 1) / 64)
         chord = (F(u + step, xp) - F(u - step, xp)) / (2 * step)
         moved = F(u, xp) + (x - (u - 1)) * chord

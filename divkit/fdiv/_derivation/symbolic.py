@@ -1,8 +1,8 @@
 """Closed forms of a user's generator from SymPy, where it is installed and finds them.
 
-Nothing here is needed: every failure means that the numbers found otherwise stand. SymPy is asked
-for what it does at once, derivatives and other forms of short formulas; limits are numbers to 1500
-digits, and equations are solved where the unknown stands in one place.
+Nothing here is required: on any failure the numerical results are kept. SymPy is used only for what
+is fast, derivatives and rearrangements of short formulas; limits are found numerically, to 1500
+digits, and equations are solved only where the unknown occurs in one place.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy as np
 from divkit.fdiv._derivation.derive import INF, Limits
 from divkit.fdiv._formulas import Formula, Formulas
 
-_LARGEST = 30  # operations in a formula beyond which SymPy is not asked
-_LONGEST = 80  # characters of a formula that someone will want to read
-_DIGITS = 1500  # of which cancellation at the ends leaves enough
+_LARGEST = 30  # operations in a formula beyond which SymPy is not used
+_LONGEST = 80  # characters of the longest formula worth printing
+_DIGITS = 1500  # of which enough are left after cancellation at the ends
 _ENDS = 100, 200, 400  # exponents of 10 on the way to 0 and to ∞
 
 
 @dataclass(frozen=True)
 class ClosedForms:
-    """What SymPy found of f; None where it did not."""
+    """What SymPy found out about f; None where it found nothing."""
 
     generator: str | None = None
     limits: dict[str, float] | None = None
@@ -42,7 +42,7 @@ def closed_forms(generator: Formula) -> ClosedForms:
         f = sp.nsimplify(sp.sympify(generator(u, _Namespace(sp))), rational=True)
         if f.free_symbols - {u} or f.count_ops() > _LARGEST:
             return ClosedForms()
-    except Exception:  # whatever a foreign function and a symbol do to each other
+    except Exception:  # given a symbol, a user's function may raise anything
         return ClosedForms()
     text = _python(f, sp)
     if f.has(sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.sign):
@@ -57,7 +57,7 @@ def closed_forms(generator: Formula) -> ClosedForms:
     ):
         try:
             value = _limit(expression, u, side, sp)
-        except Exception:  # the number found without it stands
+        except Exception:  # keep the numerical limits
             break
         if value is not None:
             limits[name] = value
@@ -82,7 +82,7 @@ def conjugate_text(known: ClosedForms, limits: Limits, formulas: Formulas) -> st
         slopes = np.asarray(formulas.derivative(samples, np))
         expected = np.asarray(formulas.conjugate(slopes, np))
     t, s = sp.Symbol("t", real=True), sp.Symbol("s", positive=True)
-    # Of a number s > 0 more is known: t is so far from the end of the domain, or from its start.
+    # SymPy simplifies more for s > 0: the distance of t from the end of the domain or its start.
     value, back = t, t
     for end, sign in ((limits.slope, -1), (limits.derivative_at_zero, 1)):
         if value is t and math.isfinite(end) and (12 * end).is_integer():
@@ -96,7 +96,7 @@ def conjugate_text(known: ClosedForms, limits: Limits, formulas: Formulas) -> st
                 continue
             conjugate = _shortest(root * value - f.subs(u, root), sp).subs(s, back)
             values = [complex(conjugate.subs(t, float(x))) for x in slopes]
-        except Exception:  # of what SymPy cannot do with it
+        except Exception:  # SymPy cannot handle this form
             continue
         if np.allclose(values, expected, rtol=1e-8, atol=1e-8):
             text = _python(conjugate, sp)
@@ -112,7 +112,7 @@ def _with_ends(text: str | None, limits: Limits) -> str | None:
 
 
 def _limit(expression: Any, u: Any, side: int, sp: Any) -> float | None:
-    """Return the limit as u → 0 (`side` −1) or u → ∞ (1); None where it is not seen."""
+    """Return the limit as u → 0 (`side` −1) or u → ∞ (1); None where undecided."""
     import mpmath as mp
 
     f = sp.lambdify(u, expression, "mpmath")
@@ -122,16 +122,16 @@ def _limit(expression: Any, u: Any, side: int, sp: Any) -> float | None:
             return None
         if abs(c - b) <= abs(c) * mp.mpf(10) ** -40 or abs(c) < mp.mpf(10) ** -60:
             return float(c) if abs(c) > mp.mpf(10) ** -60 else 0.0
-        # A logarithm takes steps twice as large.
+        # Divergent: even a logarithm takes a second step twice as large as the first.
         if abs(c - b) > 0.99 * abs(b - a) and (c > b) == (b > a):
             return INF if c > b else -INF
     return None
 
 
 def _inverse(expression: Any, u: Any, t: Any, sp: Any) -> Any:
-    """Return u as a function of the value t of `expression`; None unless it stands in one place.
+    """Return u as a function of the value t of `expression`, or None.
 
-    Or in a quotient of two linear functions.
+    It is found if u occurs once, or in a quotient of two linear functions.
     """
     if expression == u:
         return t
@@ -154,7 +154,7 @@ def _inverse(expression: Any, u: Any, t: Any, sp: Any) -> Any:
 
 
 def _one_log(expression: Any, sp: Any) -> Any:
-    """Return the expression with its logarithms as a multiple of one."""
+    """Return the expression with its logarithms combined into one."""
     together = sp.factor_terms(sp.expand(expression))
     return sp.logcombine(together, force=True)
 

@@ -1,4 +1,4 @@
-"""Variational lower bounds of D(P‖Q), plain and sharpened, and what one divergence implies."""
+"""Variational lower bounds of D(P‖Q), and the ranges that known divergences imply for others."""
 
 from divkit.fdiv.bounds._inequalities import INEQUALITIES as INEQUALITIES
 from divkit.fdiv.bounds._inequalities import Inequality as Inequality

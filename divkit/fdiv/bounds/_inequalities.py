@@ -1,6 +1,6 @@
-"""The inequalities of the field between f-divergences, as data.
+"""Inequalities between f-divergences from the literature, as data.
 
-Each is a statement low(P, Q) ≤ high(P, Q); `bounds.implied` computes what is best possible.
+Each is a statement low(P, Q) ≤ high(P, Q); `bounds.implied` computes the best possible bounds.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ class Inequality:
     Attributes
     ----------
     name : str
-        How it is called, or what it says.
+        Its name, or the statement itself.
     quantities : tuple of str
-        The names in the catalogue of what it speaks of.
+        The names in the catalogue of the divergences that it relates.
     sides : callable
         Takes their values by name and returns (low, high) with low ≤ high; both 0 where the
         inequality says nothing.
     source : str
-        Where it is from.
+        The reference.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def _inequality(
 
 
 def _entropy_gap(tv: float) -> float:
-    """Return log 2 − h((1−TV)/2), h the entropy of a coin."""
+    """Return log 2 − h((1−TV)/2), h the binary entropy."""
     both = ((1 - tv) / 2, (1 + tv) / 2)
     return max(0.0, LOG2 + sum(x * math.log(x) for x in both if x > 0))
 

@@ -1,9 +1,10 @@
-"""What the value of one divergence, or of several, says about all others.
+"""The range of a divergence, given the values of one or several others.
 
-A pair (P, Q) matters to f-divergences only through how its mass is spread over the ratios p/q.
-Over all spreads w ≥ 0 of (p, q) = (a, b), with Σ w a = Σ w b = 1, each divergence is linear:
-f(1) + Σ w h(a, b). So its least and largest value, others given, solve a linear program; few ratios
-carry the optimum, which is the theorem of Harremoës and Vajda that pairs of coins are enough [1]_.
+f-divergences depend on a pair (P, Q) only through the distribution of its mass over the ratios p/q.
+In the weights w ≥ 0 of (p, q) = (a, b), with Σ w a = Σ w b = 1, each divergence is linear:
+f(1) + Σ w h(a, b). So its extreme values, others given, solve a linear program. Few ratios carry
+the optimum, as in the theorem of Harremoës and Vajda that two-point distributions determine joint
+ranges [1]_.
 
 References
 ----------
@@ -32,7 +33,7 @@ Range = tuple[float, float]
 INF = math.inf
 
 _ALIASES = {"tv": "total_variation", "js": "jensen_shannon"}
-_LEAST = 1e-290  # of what is known and not 0
+_LEAST = 1e-290  # of known values that are not 0
 
 
 def implied(
@@ -44,14 +45,14 @@ def implied(
 ) -> dict[str, Range]:
     """Return the tightest range of every divergence, given the value of one or several.
 
-    Each bound is reached by some pair of distributions, or approached by pairs.
+    Each bound is attained by a pair of distributions, or approached by a sequence of pairs.
 
     Parameters
     ----------
     known : mapping of Divergence to float, optional
-        Values of divergences that have parameters or are a user's own.
+        Values of divergences that have parameters or are user-defined.
     of : iterable of Divergence, optional
-        What to bound; by default every divergence of the catalogue.
+        The divergences to bound; by default every one of the catalogue.
     **named : float
         Values by name in the catalogue, or as ``tv`` and ``js``; in nats.
 
@@ -66,7 +67,7 @@ def implied(
         If a value is not a real number.
     ValueError
         If nothing is given, a name is not in the catalogue, two of `of` share one, a value is not
-        finite or outside the range of its divergence, or no pair of distributions has all of them.
+        finite or outside the range of its divergence, or no pair of distributions attains all.
 
     References
     ----------
@@ -95,7 +96,7 @@ def implied(
     for D, value in given.items():
         _check_value(D, value)
     apart = any(value == D.supremum for D, value in given.items())
-    if apart:  # reached on disjoint supports alone
+    if apart:  # attained on disjoint supports alone
         for D, value in given.items():
             if value != D.supremum:
                 _refuse(given)
@@ -107,7 +108,7 @@ def implied(
 
 
 def _by_name(targets: list[Divergence]) -> dict[str, Divergence]:
-    """Return the divergences under their names, those of one family with their parameters."""
+    """Return the divergences by name, with parameters where a family occurs more than once."""
     counts = Counter(D.name for D in dict.fromkeys(targets))
     found: dict[str, Divergence] = {}
     for D in targets:
@@ -145,7 +146,7 @@ def _range(D: Divergence, given: Mapping[Divergence, float]) -> Range:
     excess = np.array([float(value) - E.at_one for E, value in given.items()])
     limits = np.array([at_end([*known, D], upper) for upper in (False, True)])
     limits = np.insert(limits, 2, limits[:, 0] - limits[:, 1], axis=1)
-    # What is known to be 0 leaves only ratios that add nothing to it.
+    # A divergence known to be 0 excludes every ratio that contributes to it.
     barred = (end_values(known, False) != 0, end_values(known, True) != 0)
     limits = limits[[not np.any(bar & (excess == 0)) for bar in barred]]
     program = _Program([*known, D], excess, limits)
@@ -157,20 +158,20 @@ def _range(D: Divergence, given: Mapping[Divergence, float]) -> Range:
 
 @dataclass(frozen=True)
 class _Program:
-    """Least Σ w c over w ≥ 0 with Σ w a = Σ w b = 1 and Σ w h_i = x_i, over all ratios.
+    """Minimize Σ w c over w ≥ 0 with Σ w a = Σ w b = 1 and Σ w h_i = x_i, over all ratios.
 
-    That the masses agree is asked for as Σ w (a − b) = 0: where P and Q nearly agree, the
-    difference of two sums of about 1 would be lost in their rounding.
+    Equality of the masses is imposed as Σ w (a − b) = 0: where P and Q nearly agree, the
+    difference of two sums of about 1 would be lost to rounding.
 
-    Rows of `limits` are columns (a, b, a − b, h_1, …, c) that no finite ratio gives.
+    Rows of `limits` are the columns (a, b, a − b, h_1, …, c) of the ratios 0 and ∞.
     """
 
-    divergences: list[Divergence]  # the known ones, then that of c
-    excess: Vector  # x_i: what is known, less f(1)
+    divergences: list[Divergence]  # the known ones, then the one to bound, with values c
+    excess: Vector  # x_i: the known values minus f(1)
     limits: Vector
 
     def least(self, sign: float) -> float:
-        """Return the least Σ w c, +inf if c is never finite; with `sign` −1, less the largest."""
+        """Return the least Σ w c, +inf if c is never finite; with `sign` −1, minus the largest."""
         factor = sign / self._typical()
         ratios = grid(self.excess)
         right = np.concatenate([[1.0, 0.0], (self.excess > 0).astype(np.float64)])
@@ -195,9 +196,9 @@ class _Program:
         return value / abs(factor)
 
     def _scaled(self, columns: Vector, factor: float) -> tuple[Vector, Vector]:
-        """Return columns in the units of their rows, and which of them may be used.
+        """Return the columns with their rows rescaled, and which of them are usable.
 
-        A value near its largest is better told by what it lacks of it: a h(1,0) + b h(0,1) − h.
+        A value near its supremum is imposed as its distance from that: a h(1,0) + b h(0,1) − h.
         """
         known, ends = self.divergences[:-1], []
         for upper in (True, False):
@@ -212,7 +213,7 @@ class _Program:
                 h[:, i] = np.maximum(lack, 0.0) / (upper + lower - self.excess[i])
             elif not zero[i]:
                 h[:, i] /= self.excess[i]
-        if factor == 0:  # only whether the known values go together is asked
+        if factor == 0:  # only the feasibility of the known values is tested
             columns[:, -1] = 0.0
         columns[:, -1] *= factor
         columns = np.delete(columns, 1, axis=1)
@@ -235,7 +236,7 @@ class _Program:
         )
 
     def _cheaper(self, ratios: Vector, prices: Vector, factor: float) -> Vector:
-        """Return ratios between those there that would lower the optimum."""
+        """Return ratios between the given ones that would lower the optimum (column generation)."""
 
         def reduced(x: Vector) -> tuple[Vector, Vector]:
             """Return reduced costs, and the size of their terms."""
@@ -262,7 +263,7 @@ class _Program:
         return found
 
     def _typical(self) -> float:
-        """Return c for the coins (s, 1−s), (1−s, s) that have the first known value, or nearly."""
+        """Return Σ w c for P = (s, 1−s), Q = (1−s, s) that nearly attain the first known value."""
         ratios = grid(self.excess)
         ratios = ratios[ratios > 0]
         s, rest = 1 / (1 + np.exp(-ratios)), 1 / (1 + np.exp(ratios))

@@ -1,4 +1,4 @@
-"""Between an f-divergence and an earth mover's distance: critics that are Lipschitz."""
+"""Between an f-divergence and an earth mover's distance: bounds with Lipschitz critics."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from divkit.fdiv.bounds._variational import shifted
 
 Vector = NDArray[np.float64]
 
-# A price that is more than all others add up to.
+# A cost larger than the sum of all others.
 _PROHIBITIVE = 1e300
 _ROUNDS = 80
-_ENOUGH = 1e-10  # a gap on which more cuts are not worth while
+_ENOUGH = 1e-10  # the relative gap at which no more cuts are added
 _PROMISED = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
 class Interpolation:
-    """A divergence with Lipschitz critics, from both sides.
+    """Primal and dual values of a divergence with Lipschitz critics.
 
     Attributes
     ----------
     value : float
-        D(η‖Q) + L·W₁(P, η), at least the true one.
+        D(η‖Q) + L·W₁(P, η), an upper bound of the divergence.
     dual_value : float
-        E_P g − inf_ν (ν + E_Q f*(g−ν)), at most the true one.
+        E_P g − inf_ν (ν + E_Q f*(g−ν)), a lower bound of the divergence.
     between : array, shape (n,)
-        The distribution η: P is moved to it at the cost L·W₁, and it is compared with Q.
+        The distribution η, to which P is moved at cost L·W₁ and which is compared with Q.
     critic : array, shape (n,)
         The critic g, L-Lipschitz.
     """
@@ -54,21 +54,21 @@ class Interpolation:
 def interpolated(
     D: Divergence, p: Array, q: Array, M: Array, lipschitz: float = 1.0
 ) -> Interpolation:
-    """Return the (f, Γ)-divergence of Lipschitz critics, with both sides and their gap [1]_.
+    """Return the (f, Γ)-divergence of Lipschitz critics: primal, dual and their gap [1]_.
 
     It is sup over L-Lipschitz g of E_P g − inf_ν (ν + E_Q f*(g−ν)), and equally inf over η of
-    D(η‖Q) + L·W₁(P, η): at most D(P‖Q) and f(1) + L·W₁(P, Q), towards the first as L grows, and
-    finite where D(P‖Q) is not. For small problems: it solves a sequence of linear programs with n²
-    variables, by cutting planes.
+    D(η‖Q) + L·W₁(P, η). It is at most D(P‖Q) and at most f(1) + L·W₁(P, Q), tends to D(P‖Q) as L
+    grows, and is finite even where D(P‖Q) is not. This is for small problems: the cutting-plane
+    method solves a sequence of linear programs with n² variables.
 
     Parameters
     ----------
     D : Divergence
-        Any.
+        Any f-divergence.
     p, q : array, shape (n,)
         Probabilities of the same n atoms.
     M : array, shape (n, n)
-        The distances between them: finite, 0 on the diagonal, with the triangle inequality.
+        The distances between them: finite, 0 on the diagonal, satisfying the triangle inequality.
     lipschitz : float
         The constant L, positive.
 
@@ -102,7 +102,7 @@ def interpolated(
     >>> round(found.value, 9), found.gap < 1e-9  # all is moved
     (2.0, True)
     """
-    D(p, q)  # for its checks
+    D(p, q)  # validates p and q
     p, q = (_check.real(name, x, np) for name, x in (("p", p), ("q", q)))
     for name, x in (("p", p), ("q", q)):
         if x.ndim != 1:
@@ -111,23 +111,23 @@ def interpolated(
     lipschitz = _check.real_number("lipschitz", lipschitz)
     if not 0 < lipschitz < math.inf:
         raise ValueError(f"`lipschitz` must be positive and finite, got {lipschitz!r}")
-    # Nothing moves at such a price.
+    # Capped at a cost at which nothing is moved.
     costs = lipschitz * np.minimum(M.astype(np.float64), _PROHIBITIVE / lipschitz)
     problem = _Problem(D, p / p.sum(), q / q.sum(), costs)
     return problem.solve()
 
 
 class _Problem:
-    """Least ⟨C, π⟩ + Σ φ_j(η_j) over plans π from P to η, with φ_j(η) = q_j f(η/q_j).
+    """Minimize ⟨C, π⟩ + Σ φ_j(η_j) over plans π from P to η, with φ_j(η) = q_j f(η/q_j).
 
-    Each convex φ_j is replaced by its tangents at some ratios u, and gets another one where the
-    optimum of that linear program lies.
+    Each convex φ_j is replaced by its tangents at some ratios u; another tangent is added at the
+    optimum of that linear program, and so on.
     """
 
     def __init__(self, D: Divergence, p: Vector, q: Vector, C: Vector) -> None:
         self.D, self.p, self.q, self.C = D, p, q, C
         self.inside = np.flatnonzero(q > 0)  # the atoms with tangents
-        # Elsewhere φ is linear, with the slope f′(∞); nothing goes where that is infinite.
+        # Elsewhere φ is linear, with the slope f′(∞); no mass may go where that is infinite.
         self.open = (q > 0) | (D.slope < math.inf)
 
     def solve(self) -> Interpolation:
@@ -151,7 +151,7 @@ class _Problem:
                 break
             new = eta[self.inside] / self.q[self.inside]
             if self.D.derivative_at_zero == -math.inf:
-                # There is no tangent at 0: go towards it.
+                # There is no tangent at 0: approach it step by step.
                 smallest[self.inside] = np.where(
                     new > 0, smallest[self.inside], smallest[self.inside] / 16
                 )
@@ -164,7 +164,7 @@ class _Problem:
         return Interpolation(value, dual, between, critic)
 
     def _linear_program(self, atoms: NDArray[np.intp], ratios: Vector) -> tuple[Vector, Vector]:
-        """Return the best plan, and for each atom the slope of φ there."""
+        """Return the optimal plan, and for each atom the slope of φ there."""
         from scipy.optimize import linprog
         from scipy.sparse import csr_array
 
@@ -211,7 +211,7 @@ class _Problem:
 
 
 def _meet(value: float, dual: float, tolerance: float) -> bool:
-    # To move all of P costs a finite number: an infinite value is one that is not found yet.
+    # All of P can be moved at finite cost, so an infinite value is only a provisional one.
     return value < math.inf and value - dual <= tolerance * (1 + abs(value))
 
 

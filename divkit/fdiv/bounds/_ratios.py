@@ -1,4 +1,4 @@
-"""What divergences are worth at each ratio p/q, and at the ends."""
+"""The integrands of divergences at each ratio p/q, and at the ratios 0 and ∞."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ Range = tuple[float, float]
 INF = math.inf
 
 
-_NEAREST = 1e-150  # |log(p/q)| whose square is a number as well
-_FARTHEST = 700.0  # of |log(p/q)| within double precision
+_NEAREST = 1e-150  # least |log(p/q)|, whose square does not underflow
+_FARTHEST = 700.0  # largest |log(p/q)| in double precision
 
 
 def grid(excess: Vector) -> Vector:
-    """Return values of log(p/q), close on a logarithmic scale on both sides of 0.
+    """Return a fine grid of log(p/q), logarithmic on both sides of 0.
 
-    Ratios as near to 1 matter as the least value known, which total variation is in proportion to.
+    Its values nearest 0 are set by the least known value: there, total variation is proportional
+    to |log(p/q)|.
     """
     least = 1e-2 * np.min(excess, where=excess > 0, initial=1e-12)
     nearest = max(_NEAREST, float(least))
@@ -54,8 +55,8 @@ def end_values(divergences: list[Divergence], upper: bool) -> Vector:
 def at_end(divergences: list[Divergence], upper: bool) -> Vector:
     """Return the column (a, b, h_1, …) of an infinite or vanishing ratio.
 
-    Where some h are infinite it is the direction of (a, b, h_1, …): vanishing masses far out,
-    which add to nothing but the divergences that grow fastest.
+    Where some h are infinite it is the limiting direction of (a, b, h_1, …): vanishing masses at
+    extreme ratios, which contribute only to the divergences that grow fastest.
     """
     h = end_values(divergences, upper)
     infinite = np.isinf(h)
@@ -63,7 +64,7 @@ def at_end(divergences: list[Divergence], upper: bool) -> Vector:
         return np.array([float(upper), float(not upper), *h])
 
     def growth(D: Divergence, far: float) -> float:
-        # By differences, which drop terms that matter less: of f′ at ∞, of f at 0.
+        # By differences, of f′ at ∞ and of f at 0, in which lower-order terms drop out.
         u = np.exp(np.array([far, far + 1]) if upper else -np.array([far, far + 1]))
         values = D.derivative(u) if upper else D.generator(u)
         return float(values[1] - values[0])

@@ -1,7 +1,7 @@
 """Linear programs of a few rows and many columns, by the revised simplex method.
 
-HiGHS works to absolute tolerances; here nothing but rounding limits the accuracy, so that tiny
-optima keep their digits, and new columns continue from the basis at hand.
+HiGHS works to absolute tolerances; here only rounding limits the accuracy, so that tiny optima keep
+their digits, and after columns are added the solver continues from the current basis.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ Vector = NDArray[np.float64]
 
 _MOST_IDLE = 30
 _ROUNDING = 1e-15
-# Of the terms of a sum: less than this is rounding, whatever its size beside other sums.
+# A sum that is smaller than this, relative to its own terms, is rounding error.
 _NOISE = 1e-12
 
 
 class Program:
-    """Least c·x over x ≥ 0 with A x = b, for b ≥ 0.
+    """Minimize c·x over x ≥ 0 with A x = b, for b ≥ 0.
 
     Rows of `columns` are the columns of A, each followed by its cost; their largest entry should
     be about 1.
@@ -27,7 +27,7 @@ class Program:
     def __init__(self, columns: Vector, b: Vector) -> None:
         self._b = b
         self._m = len(b)
-        # A unit column for each row gives a first basis; whatever of these stays is infeasible.
+        # Phase 1: artificial unit columns are the first basis; any left positive is infeasible.
         units = np.concatenate([np.eye(self._m), np.zeros((self._m, 1))], axis=1)
         self._columns = np.concatenate([units, columns])
         self._basis = list(range(self._m))
@@ -39,11 +39,11 @@ class Program:
         self.feasible = bool(np.all(left <= 1e-9 * (b + terms[:, ~units].sum(axis=1))))
 
     def add(self, columns: Vector) -> None:
-        """Add columns at level 0."""
+        """Add columns, which are nonbasic at first."""
         self._columns = np.concatenate([self._columns, columns])
 
     def solve(self) -> tuple[float, Vector]:
-        """Return the optimum and the price of each row. There must be a finite one."""
+        """Return the optimum, which must be finite, and the price (dual variable) of each row."""
         prices = self._solve(np.array(self._columns[:, -1]))
         costs = self._columns[self._basis, -1]
         return float(costs @ np.maximum(self._levels(), 0.0)), prices
@@ -53,7 +53,7 @@ class Program:
         return matrix
 
     def _inverse(self) -> Vector:
-        """Return the inverse of the basis, pivots chosen where rows are scaled to one size."""
+        """Return the inverse of the basis matrix, computed with its rows scaled to one size."""
         matrix = self._matrix()
         size = np.max(np.abs(matrix), axis=1)
         inverse: Vector = np.linalg.inv(matrix / size[:, None]) / size
@@ -69,14 +69,14 @@ class Program:
         while idle < _MOST_IDLE:
             inverse = self._inverse()
             prices = costs[self._basis] @ inverse
-            # Between ratios that nearly agree, pivots go on for ever on rounding alone.
+            # Nearly equal ratios may pivot forever on rounding errors: count idle steps.
             value = float(prices @ self._b)
             idle = 0 if value < best - _ROUNDING * abs(best) else idle + 1
             best = min(best, value)
             reduced = costs - self._columns[:, :-1] @ prices
             noise = _ROUNDING * (np.abs(costs) + np.abs(self._columns[:, :-1]) @ np.abs(prices))
             reduced[reduced >= -noise] = np.inf
-            reduced[: self._m] = np.inf  # what is infeasible does not come back
+            reduced[: self._m] = np.inf  # artificial columns do not come back
             reduced[self._basis] = np.inf
             entering = int(np.argmin(reduced))
             if reduced[entering] == np.inf:
@@ -85,7 +85,7 @@ class Program:
             levels = np.maximum(inverse @ self._b, 0.0)
             size = _NOISE * (np.abs(inverse) @ np.abs(self._columns[entering, :-1]))
             blocked = direction > size
-            # A unit column at level 0 must not rise either.
+            # An artificial column at level 0 must not increase either.
             zero = levels <= _NOISE * (np.abs(inverse) @ self._b)
             stuck = (np.array(self._basis) < self._m) & zero & (direction < -size)
             with np.errstate(all="ignore"):

@@ -1,8 +1,7 @@
-"""Variational lower bounds of D(P‖Q), plain and sharpened.
+"""Variational lower bounds of D(P‖Q), plain and optimized over a shift and a scale.
 
-Every critic T with values in the domain of f* gives E_P T − E_Q f*(T) ≤ D(P‖Q). As P and Q both
-have mass 1, so does every cT − ν, and the best of these is a tighter bound at the price of a
-problem in one or two numbers.
+Every critic T with values in the domain of f* gives E_P T − E_Q f*(T) ≤ D(P‖Q). So does every
+cT − ν; the best of these bounds is tighter, at the cost of an optimization over one or two numbers.
 """
 
 from __future__ import annotations
@@ -28,9 +27,10 @@ class Bound:
     Attributes
     ----------
     value : array
-        The bound, where the inputs live; gradients flow through it to p, q and T.
+        The bound, in the library and on the device of the inputs; gradients flow through it to p,
+        q and T.
     shift, scale : array
-        The best ν and c, as NumPy arrays with one entry for each pair of distributions.
+        The optimal ν and c, as NumPy arrays with one entry for each pair of distributions.
     """
 
     value: Array
@@ -41,7 +41,7 @@ class Bound:
 def plain(
     D: Divergence, p: Array, q: Array, T: Array, *, axis: int = -1, normalize: bool = False
 ) -> Bound:
-    """Return E_P T − E_Q f*(T), the bound of the critic as it is: `Divergence.bound`.
+    """Return E_P T − E_Q f*(T), the bound of T itself, as `Divergence.bound` does.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def shifted(
     Parameters
     ----------
     D : Divergence
-        Any, in nats where f has a logarithm.
+        Any f-divergence; values are in nats where f has a logarithm.
     p, q : array, shape (..., n, ...)
         Masses of the atoms, as in ``D(p, q)``.
     T : array, shape (..., n, ...)
@@ -111,11 +111,11 @@ def shifted_and_scaled(
 ) -> Bound:
     """Return sup over c and ν of c E_P T − (ν + E_Q f*(cT−ν)), at least the shifted bound.
 
-    It depends on T through its direction alone. For `pearson` it is at least
-    (E_P T − E_Q T)² / Var_Q T, the bound of Hammersley, Chapman and Robbins. Where larger and
-    larger c are better, c ends at a very large number.
+    Shifting T or multiplying it by a nonzero number does not change this bound. For `pearson` it
+    is at least (E_P T − E_Q T)² / Var_Q T, the bound of Hammersley, Chapman and Robbins. Where it
+    keeps growing with c, the search stops at a very large c.
 
-    Takes and returns what `shifted` does; T must be finite.
+    Parameters and result are those of `shifted`; T must be finite.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def shifted_and_scaled(
     best = rows.bound((p, q, T), axis, normalize, rows.best_shifts(scale)[0], scale)
     if (best.scale != 1).all() and np.isfinite(_plain(best.value)).all():
         return best
-    # Penalties of a critic so large may overflow, and then it is worth nothing.
+    # The penalty of a very large critic may overflow, which leaves no useful bound.
     other = shifted(D, p, q, T, axis=axis, normalize=normalize)
     xp = _check.namespace(p, q, T)
     worse = other.value > best.value
@@ -151,10 +151,10 @@ def shifted_and_scaled(
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The pairs of distributions with their critics, a row each, in NumPy.
+    """The pairs of distributions and their critics as NumPy arrays, one pair per row.
 
-    The critics are ±T less the largest value of a row that a penalty or the end of the domain
-    limits. Shifts are those of these critics.
+    The critics are ±T minus the largest value of the row among atoms where a penalty or the end of
+    the domain limits it. Shifts refer to these critics.
     """
 
     D: Divergence
@@ -163,13 +163,13 @@ class _Rows:
     given: Vector  # T itself
     T: Vector
     sign: Vector
-    origin: Vector  # the value of T that has become 0
+    origin: Vector  # the value of T that is shifted to 0
     shape: tuple[int, ...]
-    plain: Array  # the bound of T as it is, where the inputs live
+    plain: Array  # the bound of T itself, in the library of the inputs
 
     @staticmethod
     def of(D: Divergence, p: Array, q: Array, T: Array, axis: int, normalize: bool) -> _Rows:
-        # The bound of the critic as it is checks all input, and says which shape comes out.
+        # Computing the plain bound validates all input and gives the shape of the result.
         plain = D.bound(p, q, T, axis=axis, normalize=normalize)
         shape = tuple(plain.shape)
         arrays = [np.moveaxis(_plain(x), axis, -1) for x in (p, q, T)]
@@ -183,7 +183,7 @@ class _Rows:
         """Return the rows with the critics sign·T."""
         seen = (self.p > 0) | (self.q > 0)
         T = sign[:, None] * self.given
-        # Where the domain has no end, atoms without a penalty may go as high as they like.
+        # If the domain of f* is unbounded, T is unlimited where q = 0, as there is no penalty.
         limited = seen if np.isfinite(self.D.slope) else self.q > 0
         top = np.max(T, axis=1, where=limited & (np.inf > T), initial=-np.inf)
         top = np.where(np.isfinite(top), top, 0.0)
@@ -196,7 +196,7 @@ class _Rows:
         return difference
 
     def best_shifts(self, scale: Vector) -> tuple[Vector, Vector]:
-        """Return two ν between which the best bound among cT − ν lies: where E_Q f*′(cT−ν) is 1.
+        """Return two ν that bracket the optimal shift of cT − ν, at which E_Q f*′(cT−ν) = 1.
 
         They agree to rounding.
         """
@@ -205,12 +205,13 @@ class _Rows:
             with np.errstate(all="ignore"):
                 mean: Vector = np.sum(self.q * np.exp(T), axis=1, where=self.q > 0)
                 return np.log(mean) - 1, np.log(mean) - 1
-        # In x = ν + f′(∞), which is 0 where the domain ends and may come as close as it likes.
+        # Solve for x = ν + f′(∞) if that is finite: the end of the domain is at x = 0, and the root
+        # may be arbitrarily close to it.
         end = self.D.slope if np.isfinite(self.D.slope) else 0.0
         inner = (self.q > 0) & np.isfinite(T)
         low = np.min(T, axis=1, where=inner, initial=0.0) - self.D.derivative_at_one + end
         high = np.full(len(T), end - self.D.derivative_at_one)
-        # Not onto a kink at 1, where either side counts.
+        # Widen: an end must not fall on a kink of f at 1, where f′ may be taken from either side.
         low, high = low - 0.1 * (1 + np.abs(low)), high + 0.1 * (1 + np.abs(high))
 
         def excess(x: Vector) -> Vector:
@@ -222,10 +223,10 @@ class _Rows:
         return left - end, right - end
 
     def rise_in_scale(self, scale: Vector) -> Vector:
-        """Return the derivative in c of the best bound among cT − ν."""
+        """Return the derivative with respect to c of the best bound over ν."""
         T = _times(scale[:, None], self.T)
         heavy, light = (self._tilted(T - nu[:, None]) for nu in self.best_shifts(scale))
-        # At a kink of f* the mass jumps over 1, and the mixture that has mass 1 counts.
+        # At a kink of f* the mass jumps across 1; the mixture with mass 1 gives the derivative.
         above, below = heavy.sum(axis=1) - 1, 1 - light.sum(axis=1)
         with np.errstate(all="ignore"):
             share = np.nan_to_num(below / (above + below), nan=0.0)[:, None]
@@ -235,9 +236,9 @@ class _Rows:
         return rise
 
     def _tilted(self, S: Vector) -> Vector:
-        """Return q f*′(S), the distribution for which S would be the best critic."""
+        """Return q f*′(S), the measure for which S is the optimal critic."""
         D, seen = self.D, self.q > 0
-        # `Divergence.ratio` less its checks of S, which is called very often here.
+        # `Divergence.ratio` without its validation of S, as this is called very often.
         below = D.slope > S
         inside = (D.derivative_at_zero <= S) & (-np.inf < S) & below
         if np.isfinite(D.conjugate_at_slope):
@@ -250,9 +251,9 @@ class _Rows:
     def bound(
         self, given: Sequence[Array], axis: int, normalize: bool, shift: Vector, scale: Vector
     ) -> Bound:
-        """Return the bound with these numbers, computed where the inputs live.
+        """Return the bound at this shift and scale, computed in the library of the inputs.
 
-        At the best ones its derivatives in them vanish, so no gradient need pass through them.
+        At the optimum its derivatives in both vanish, so no gradient need pass through them.
         """
         scale = self.sign * scale
         shift = np.where(np.isfinite(shift), shift, 0.0)  # no shift helps, or any does
@@ -268,7 +269,7 @@ class _Rows:
         )
         with np.errstate(all="ignore"):
             critic = c * (T - origin) - nu
-            # Rounding may put what lies close below the end of the domain of f* on it.
+            # Rounding may carry values just inside the domain of f* past its end: move them back.
             end = self.D.conjugate_domain.largest()
             over = (end < critic) & (critic <= end + 1e-15 * (abs(end) + xp.abs(nu)))
             critic = xp.where(over, end, critic)
@@ -276,7 +277,7 @@ class _Rows:
             total = shift + scale * self.origin
         value = xp.astype(value, _check.result_dtype(xp, *given[:2]))
         total, scale = total.reshape(self.shape), scale.reshape(self.shape)
-        # What is best but for rounding may be less than the critic as it is.
+        # Rounding may make the optimized bound smaller than the plain one: then return that.
         worse = self.plain > value
         value = xp.where(worse, xp.astype(self.plain, value.dtype), value)
         kept = ~np.asarray(_plain(worse), dtype=bool)
@@ -291,7 +292,7 @@ def _times(a: Vector, b: Vector) -> Vector:
 
 
 def _plain(x: Array) -> Vector:
-    """Return a NumPy copy of `x`, without its gradient, from wherever it lives."""
+    """Return `x` as a NumPy array, detached from its gradient and moved to the CPU."""
     for step in ("detach", "cpu"):
         x = getattr(x, step)() if hasattr(x, step) else x
     return np.asarray(x, dtype=np.float64)
@@ -300,14 +301,14 @@ def _plain(x: Array) -> Vector:
 def _root(
     f: Callable[[Vector], Vector], low: Vector, high: Vector, width: float = 4e-16
 ) -> tuple[Vector, Vector]:
-    """Return ends between which each entry of the falling f crosses 0, to a relative `width`.
+    """Return brackets of the root of each entry of the decreasing f, to a relative `width`.
 
-    Secants, with the set of doubles between the ends halved at every third step: so roots near 0
-    and jumps of f are found too. An end is returned where f does not change sign.
+    Secant steps; every third step instead bisects the set of doubles between the ends, so that
+    roots near 0 and jumps of f are found too. An end is returned where f does not change sign.
     """
     low, high = low.copy(), np.maximum(low, high)
     at_low, at_high = f(low), f(high)
-    at_high = np.where(at_high == 0, -1e-300, at_high)  # a flat end is not yet the crossing
+    at_high = np.where(at_high == 0, -1e-300, at_high)  # 0 at this end counts as a sign change
     side = np.zeros(len(low))
     for step in range(200):
         crossed = (at_low > 0) & (at_high < 0)
@@ -321,7 +322,7 @@ def _root(
         value = f(np.where(crossed, x, low))
         met = crossed & (value == 0)
         up, down = crossed & (value > 0), crossed & (value < 0)
-        # Illinois: an end that stays twice counts half, so that both come in.
+        # Illinois method: halve the value at an end kept twice in a row, so that both ends move.
         at_high = np.where(down, value, np.where(up & (side > 0), at_high / 2, at_high))
         at_low = np.where(up, value, np.where(down & (side < 0), at_low / 2, at_low))
         at_low, at_high = np.where(met, 0.0, at_low), np.where(met, 0.0, at_high)
@@ -332,7 +333,7 @@ def _root(
 
 
 def _between(low: Vector, high: Vector) -> Vector:
-    """Return the double halfway between two in the order of all doubles."""
+    """Return the double halfway between two others, by the number of doubles between them."""
 
     def ordered(bits: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)

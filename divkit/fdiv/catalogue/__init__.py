@@ -1,1 +1,1 @@
-"""One short file per divergence: mathematics, and nothing else."""
+"""One short file per divergence, which contains its formulas and nothing else."""

@@ -1,4 +1,4 @@
-"""Alpha: Σ q ((p/q)^α − 1 − α (p/q − 1)) / (α(α−1)), through both χ² and Hellinger."""
+"""Alpha: Σ q ((p/q)^α − 1 − α (p/q − 1)) / (α(α−1)), which includes both χ² and Hellinger."""
 
 import math
 
@@ -13,7 +13,7 @@ def alpha(order: float = 1.5) -> Divergence:
     """Return the α-divergence.
 
     alpha(2) is half of `pearson`, alpha(−1) half of `neyman` and alpha(½) twice
-    `squared_hellinger`; towards 1 and 0 it tends to `kl` and `reverse_kl`.
+    `squared_hellinger`; as α → 1 and α → 0 it tends to `kl` and `reverse_kl`.
 
     Parameters
     ----------

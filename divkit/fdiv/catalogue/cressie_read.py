@@ -11,9 +11,9 @@ from divkit.fdiv._power_formulas import power_formulas, power_limits
 def cressie_read(lam: float = 2 / 3) -> Divergence:
     """Return the power divergence of Cressie and Read, with its own generator.
 
-    With observed proportions P of n counts against expected Q, 2n times it is their statistic:
-    λ = 1 is half of Pearson's χ², λ = −½ Freeman–Tukey, λ = −2 half of Neyman's; towards 0 and
-    −1 it tends to `kl` (the G-statistic) and `reverse_kl`. The value is that of alpha(λ+1).
+    For observed proportions P of n counts and expected proportions Q, 2n times the value is their
+    test statistic: λ = 1 is half of Pearson's χ², λ = −½ Freeman–Tukey, λ = −2 half of Neyman's; as
+    λ → 0 and λ → −1 it tends to `kl` (the G-statistic) and `reverse_kl`. It equals alpha(λ+1).
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def hockey_stick(gamma: float = 2.0) -> Divergence:
             f"`gamma` must be finite and at least 1, got {gamma!r}: below 1 use "
             "E_γ(P‖Q) = 1 − γ + γ E_{1/γ}(Q‖P)"
         )
-    # At the kink any slope between 0 and 1 is a subgradient; the middle keeps both sides alike.
+    # At the kink any slope between 0 and 1 is a subgradient; ½ treats both sides alike.
     at_one = 0.5 if gamma == 1 else 0.0
 
     def generator(u, xp):

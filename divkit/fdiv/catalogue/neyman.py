@@ -17,7 +17,7 @@ def derivative(u, xp):
 
 
 def integrand(p, q, difference, xp):
-    return difference * (difference / p)  # in this order nothing underflows on the way
+    return difference * (difference / p)  # in this order no intermediate result underflows
 
 
 def conjugate(t, xp):

@@ -15,7 +15,7 @@ def derivative(u, xp):
 
 
 def integrand(p, q, difference, xp):
-    return difference * (difference / q)  # in this order nothing underflows on the way
+    return difference * (difference / q)  # in this order no intermediate result underflows
 
 
 def conjugate(t, xp):

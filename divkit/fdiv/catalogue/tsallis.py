@@ -11,7 +11,7 @@ from divkit.fdiv._power_formulas import power_formulas, power_limits
 def tsallis(order: float = 1.5) -> Divergence:
     """Return the Tsallis relative entropy, α times the α-divergence, with its own generator.
 
-    Towards order 1 it tends to `kl`, and its conjugate to e^(t−1).
+    As α → 1 it tends to `kl`, and its conjugate to e^(t−1).
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Small networks and data to train them on: what tests, the command line and the gallery share.
+"""Small networks and data sets, shared by the tests, the command line and the gallery.
 
-Not part of the adapter, which holds objectives and no networks.
+They are not part of the public `divkit.gan`, which provides objectives but no networks.
 """
 
 from divkit.gan.examples.networks import Conditional as Conditional

@@ -1,4 +1,4 @@
-"""Handwritten digits, bundled with scikit-learn, and a reader of them."""
+"""Handwritten digits, bundled with scikit-learn, and a classifier for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 8
 
 
 def digits() -> tuple[Tensor, Tensor]:
-    """Return 1,797 images of 8 × 8 pixels as rows, white 1 and black −1, and their digits.
+    """Return 1,797 images of 8 × 8 pixels as rows with entries in [−1, 1], and their labels.
 
     Examples
     --------
@@ -28,9 +28,9 @@ def digits() -> tuple[Tensor, Tensor]:
 
 
 def recognized(x: Tensor, labels: Tensor) -> float:
-    """Return the share of images that a support vector machine reads as `labels`.
+    """Return the fraction of images that a support vector machine classifies as `labels`.
 
-    It learns from the real digits. Trained on every second of them it reads 98 % of the others.
+    It is trained on the real digits. Trained on every second one, it is 98 % accurate on the rest.
 
     Examples
     --------
@@ -43,12 +43,12 @@ def recognized(x: Tensor, labels: Tensor) -> float:
 
 
 def read(x: Tensor) -> Tensor:
-    """Return the digit that the machine reads in each image."""
+    """Return the digit that the support vector machine recognizes in each image."""
     return torch.as_tensor(_reader().predict(x.detach().cpu().numpy()))
 
 
 def reader(x: Tensor, labels: Tensor) -> SVC:
-    """Return a support vector machine that has learned to read these images."""
+    """Return a support vector machine trained on these images."""
     return SVC(gamma=0.02, C=10).fit(x.numpy(), labels.numpy())
 
 

@@ -1,4 +1,4 @@
-"""Networks small enough for one core."""
+"""Networks small enough to train on one CPU core."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch.nn import functional
 
 
 def perceptron(*widths: int, last: nn.Module | None = None) -> nn.Sequential:
-    """Return linear layers between spaces of these widths, with leaky ReLUs in between.
+    """Return a multilayer perceptron with these layer widths and leaky ReLU activations.
 
     Parameters
     ----------
     *widths : int
-        Of the input, of each hidden layer, of the output.
+        Widths of the input, of each hidden layer, and of the output.
     last : torch.nn.Module, optional
-        What follows the last linear layer.
+        Module appended after the last linear layer.
 
     Examples
     --------
@@ -33,14 +33,14 @@ def perceptron(*widths: int, last: nn.Module | None = None) -> nn.Sequential:
 
 
 class Conditional(nn.Module):
-    """A network whose input is joined by a condition, one of `classes`.
+    """A network whose input is concatenated with the one-hot encoding of a condition.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Takes `classes` more coordinates than the input has: 1 at the condition, 0 elsewhere.
+        Takes inputs with `classes` more coordinates than the samples have.
     classes : int
-        How many conditions there are.
+        Number of conditions.
 
     Examples
     --------

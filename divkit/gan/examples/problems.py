@@ -1,4 +1,4 @@
-"""What to learn: data with conditions, networks of a size for them, and a reader of samples."""
+"""Training problems: data with conditions, networks of suitable size, a classifier of samples."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Pair = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Data to train on, and to compare with.
+    """Data to train on, held-out data to compare with, and settings of the networks.
 
     Attributes
     ----------
     data : (tensor, tensor), or (n) -> (tensor, tensor)
         Samples and their conditions.
     held_out : tensor
-        Samples that are not trained on.
+        Samples that are not used in training.
     conditions, noise, hidden, batch_size : int
-        How many conditions there are; the width of noise and of hidden layers; of a minibatch.
+        Number of conditions, dimension of the noise, width of hidden layers, minibatch size.
     read : (x) -> tensor
-        The condition that each sample meets, −1 for none.
+        Classifies each sample by condition, −1 for none.
     last : () -> torch.nn.Module
-        What ends a generator.
+        Makes the last layer of a generator.
     side : int or None
-        The width of the square images that samples are, None if they are points.
+        Side length in pixels if samples are square images, None if they are points.
     """
 
     data: Pair | Callable[[int], Pair]
@@ -53,7 +53,7 @@ class Problem:
         return data[0] if isinstance(data, tuple) else lambda n: data(n)[0]
 
     def real(self, n: int, seed: int = 0) -> Tensor:
-        """Return n samples of the data: other ones than those held out, each at most once."""
+        """Return n samples of the data without replacement, disjoint from those held out."""
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             if callable(self.data):
@@ -73,7 +73,7 @@ class Problem:
         return pair[0], pair[1]
 
     def generated(self, generator: nn.Module, n: int, seed: int = 0) -> Pair:
-        """Return n samples of a generator and the conditions it was asked for, equally many."""
+        """Return n generated samples and the requested conditions, in equal proportions."""
         random = torch.Generator().manual_seed(seed)
         asked = torch.arange(n) % self.conditions
         z = torch.randn(n, self.noise, generator=random)
@@ -82,16 +82,16 @@ class Problem:
             return generator(*given), asked
 
     def modes_covered(self, x: Tensor) -> int:
-        """Return how many conditions have a quarter of their share of samples, or more."""
+        """Return how many conditions have at least a quarter of their expected share of samples."""
         return covered(self.read(x), self.conditions)
 
     def distance(self, x: Tensor) -> float:
-        """Return the exact EMD of samples to those held out."""
+        """Return the exact EMD between `x` and the held-out samples."""
         return emd.solve_points(np.asarray(x.double()), np.asarray(self.held_out.double())).value
 
 
 def ring_problem() -> Problem:
-    """Return the eight Gaussians on a ring; the condition is which."""
+    """Return the problem of eight Gaussians on a ring; the condition is the mode's index."""
     ring = Ring()
     return Problem(
         data=ring.labeled,
@@ -106,7 +106,7 @@ def ring_problem() -> Problem:
 
 
 def digits_problem() -> Problem:
-    """Return handwritten digits (needs scikit-learn), of which 500 are held out."""
+    """Return the problem of handwritten digits (needs scikit-learn), of which 500 are held out."""
     from divkit.gan.examples import digits
 
     x, labels = digits.digits()

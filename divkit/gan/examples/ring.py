@@ -1,4 +1,4 @@
-"""Gaussians on a ring: the usual test of whether a generator covers all modes."""
+"""Gaussians on a ring: the usual test of mode coverage of a generator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# A mode counts if it has this share of the samples that would be its own.
+# A mode counts as covered if it has at least this fraction of its expected number of samples.
 _SHARE = 0.25
 
 
@@ -20,7 +20,7 @@ class Ring:
     ----------
     modes : int
     radius, deviation : float
-        Of the circle, and of each Gaussian along each coordinate.
+        Radius of the circle, and standard deviation of each Gaussian in each coordinate.
 
     References
     ----------
@@ -48,35 +48,35 @@ class Ring:
         return self.radius * torch.stack([angle.cos(), angle.sin()], dim=1)
 
     def labeled(self, n: int, random: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return n samples, shape (n, 2), and which Gaussian each is of.
+        """Return n samples, shape (n, 2), and the index of each one's Gaussian.
 
-        They are drawn by torch's random numbers, or by those given.
+        They are drawn with `random`, by default with torch's global random numbers.
         """
         mode = torch.randint(self.modes, (n,), generator=random)
         return self.means[mode] + self.deviation * torch.randn(n, 2, generator=random), mode
 
     def sample(self, n: int, random: torch.Generator | None = None) -> Tensor:
-        """Return n samples without it."""
+        """Return n samples, shape (n, 2)."""
         return self.labeled(n, random)[0]
 
     def read(self, x: Tensor) -> Tensor:
-        """Return which Gaussian's mean is within three standard deviations, −1 where none is."""
+        """Return the index of the nearest mean if within three standard deviations, else −1."""
         distance, mode = torch.cdist(x, self.means.to(x)).min(dim=1)
         return torch.where(distance <= 3 * self.deviation, mode, -1)
 
     def modes_covered(self, x: Tensor) -> int:
-        """Return how many modes have a quarter of their share of samples, or more.
+        """Return how many modes have at least a quarter of their expected share of samples.
 
-        A mode's samples are those that `read` finds there; its share is one in `modes`.
+        `read` assigns samples to modes; the expected share of each is 1/`modes`.
         """
         return covered(self.read(x), self.modes)
 
     def share_near(self, x: Tensor) -> float:
-        """Return the share of samples that are of any mode."""
+        """Return the fraction of samples that `read` assigns to a mode."""
         return (self.read(x) >= 0).double().mean().item()
 
 
 def covered(found: Tensor, modes: int) -> int:
-    """Return how many of so many modes have a quarter of their share of all entries, or more."""
+    """Return how many of `modes` indices have at least a quarter of their share of `found`."""
     counts = torch.bincount(found[found >= 0], minlength=modes)
     return int((counts >= _SHARE * len(found) / modes).sum())

@@ -1,6 +1,6 @@
-"""The GAN systems by name, each with settings under which small networks learn.
+"""Named GAN systems, each with settings under which small networks train successfully.
 
-Most learn under the same ones. What differs for some is stated with them, and why.
+Most share the default settings. Deviations are stated, with their reason, in the `note`.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ def _adam(parameters: Any, rate: float) -> Optimizer:
 
 @dataclass(frozen=True)
 class System:
-    """An objective and how to train by it.
+    """An objective and the settings to train with it.
 
     Attributes
     ----------
     title : str
     objective : FGAN, WGAN or a loss of samples
     critic_steps, steps : int
-        Steps of the critic for one of the generator, and of the generator.
+        Critic steps per generator step, and number of generator steps.
     generator_rate, critic_rate : float
         Learning rates.
     critic_optimizer : (parameters, rate) -> Optimizer
-        Adam for the generator, and where nothing else is said for the critic.
+        Optimizer of the critic, Adam by default; the generator's is always Adam.
     prepare : (critic) -> None
-        What is done to the critic before.
+        Applied to the critic before training.
     note : str
-        What differs from the settings that most share, and why.
+        What differs from the default settings, and why.
     """
 
     title: str
@@ -60,7 +60,7 @@ class System:
 
     @property
     def has_critic(self) -> bool:
-        """Whether there is one."""
+        """Whether the objective uses a critic."""
         return isinstance(self.objective, FGAN | WGAN)
 
     def learn(
@@ -78,19 +78,19 @@ class System:
         ----------
         problem : Problem
         conditional : bool
-            Whether the generator is told which condition to meet, by the matching-aware form of
-            the objective.
+            Whether to train a conditional generator, with the matching-aware form of the
+            objective.
         steps : int, optional
-            Of the generator, in place of the system's own.
+            Number of generator steps, in place of the system's default.
         seed : int
-            Of weights and training.
+            Seed of initial weights and training.
         **options
-            As `train` has them: callback, progress.
+            Further options of `train`, such as `callback` and `progress`.
 
         Raises
         ------
         ValueError
-            If a loss without a critic is to be conditional.
+            If `conditional` is set for a loss without a critic.
         """
         objective: Any = self.objective
         if conditional:
