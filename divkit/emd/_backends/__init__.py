@@ -1,1 +1,1 @@
-"""Methods of other libraries, and what makes their answers exact."""
+"""Methods of other libraries, and the refinement that makes their answers exact."""

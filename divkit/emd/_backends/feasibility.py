@@ -1,8 +1,9 @@
-"""Whether a plan can avoid the forbidden pairs, and the cut that shows that none can.
+"""Whether a plan can avoid the forbidden pairs, and a violated cut if none can.
 
 Let a pair cost 1 where it is forbidden and 0 elsewhere. The value of that transport problem is
-the mass that cannot be placed, and the level sets of its optimal potential f are cuts: sources
-whose mass exceeds that of all the sinks they may reach (the theorem of Hall and Gale).
+the mass that cannot be placed. If it is positive, a level set of the optimal potential f is a
+violated cut: sources whose mass exceeds that of all the sinks they may reach (the theorem of Hall
+and Gale).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def require_reachable(scaled: Scaled) -> None:
 
 
 def unreachable(name: str, atom: int, mass: float) -> ValueError:
-    """Return the error of an atom of the weights `name` that has mass and no allowed pair."""
+    """Return the error for an atom of the weights `name` that has mass but no allowed pair."""
     line = f"row {atom}" if name == "a" else f"column {atom}"
     return ValueError(
         f"no plan avoids the forbidden pairs (+inf in `M`): {name}[{atom}] = {mass:.6g}, but all "
@@ -43,9 +44,9 @@ def unreachable(name: str, atom: int, mass: float) -> ValueError:
 def placed_marginals(
     scaled: Scaled, backend: Backend, limit: int | None, method: str
 ) -> tuple[Vector, Vector]:
-    """Return weights next to the given ones that a plan on the allowed pairs has exactly.
+    """Return weights close to the given ones that are the exact marginals of an allowed plan.
 
-    Cuts that hold with equality are violated by the rounding of their sums; this mends them.
+    Cuts that hold with equality may be violated by the rounding of the weights; this repairs them.
 
     Raises
     ------
@@ -90,6 +91,6 @@ def violated_cut(rows: Indices, supply: float, columns: Indices, demand: float) 
 
 
 def listed(atoms: Indices) -> str:
-    """Return the first of them, for a message."""
+    """Return the first few atoms, for a message."""
     shown = ", ".join(str(k) for k in atoms[:_LISTED])
     return f"[{shown}{', ...' if atoms.size > _LISTED else ''}]"

@@ -1,8 +1,8 @@
-"""Exact plans and potentials from approximate ones, by the forest that carries the plan.
+"""Exact plans from approximate ones, by the forest that carries the plan.
 
 A vertex of the transport polytope is supported on a forest of the bipartite graph of sources
 and sinks (Peyré and Cuturi 2019, section 3.4). Given the forest, the flows follow from the
-weights by removing leaves: sums only, whatever the accuracy of the solver that found it.
+weights by removing leaves: by sums only, whatever the accuracy of the solver that found it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Forest(NamedTuple):
 
 
 def spanning(a: Vector, b: Vector, M: Matrix, answer: Answer) -> Forest:
-    """Return the forest of an answer's heaviest arcs, all other mass pushed onto it.
+    """Return a forest that carries the mass of an answer, without its cycles.
 
-    A vertex is its own forest. Interior points carry mass on cycles: each is removed by moving
-    mass around it, in the direction that costs less, until an arc is empty.
+    The support of a vertex is a forest already. Other points carry mass on cycles: each cycle is
+    canceled by moving mass around it, in the direction that costs less, until an arc is empty.
     """
     n, m = M.shape
     carried = answer.mass > 0
@@ -56,7 +56,7 @@ def flows(a: Vector, b: Vector, forest: Forest) -> Vector:
     They may be negative where the forest belongs to no plan.
     """
     n = a.size
-    # As sums of two numbers: the roundings of very many equal weights would add up.
+    # As sums of two numbers: otherwise the roundings of very many equal weights accumulate.
     need = [*a.tolist(), *b.tolist()]
     rest = [0.0] * len(need)
     upward = [0.0] * len(need)
@@ -75,7 +75,7 @@ def flows(a: Vector, b: Vector, forest: Forest) -> Vector:
 
 
 def _heaviest_forest(n: int, m: int, rows: Indices, columns: Indices, mass: Vector) -> Mask:
-    """Return which arcs make up a spanning forest of maximal mass."""
+    """Return which arcs form a spanning forest of maximal mass."""
     with loading:
         from scipy.sparse import csr_array
         from scipy.sparse.csgraph import minimum_spanning_tree
@@ -95,7 +95,7 @@ def _without_cycles(
     def put(i: int, j: int, amount: float) -> None:
         flow[i][j] = flow[j][i] = amount
 
-    # The forest first, so that what follows closes cycles; heavy before light.
+    # Arcs of the forest first, so that every later one closes a cycle; heavy before light.
     for k in np.lexsort((-mass, ~inside)).tolist():
         i, j, amount = int(rows[k]), int(columns[k]) + n, float(mass[k])
         path = _path(flow, j, i)
@@ -148,7 +148,7 @@ def rooted(n: int, m: int, rows: Indices, columns: Indices) -> tuple[list[int], 
     size = n + m
     arcs = csr_array((np.ones(rows.size), (rows, columns + n)), shape=(size, size))
     trees, tree = connected_components(arcs, directed=False)
-    # One more atom above the first of every tree makes a single search reach them all.
+    # An extra root, joined to the first atom of every tree, lets one search reach them all.
     _, first = np.unique(tree, return_index=True)
     tails = np.concatenate([rows, np.full(trees, size)])
     heads = np.concatenate([columns + n, first])

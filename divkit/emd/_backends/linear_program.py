@@ -4,8 +4,8 @@ Primal: min Σ M_k π_k over the allowed arcs k = (i, j), with Σ_j π_ij = a_i,
 π ≥ 0. Dual: max Σ a_i f_i + Σ b_j g_j with f_i + g_j ≤ M_ij on the allowed arcs. One of the
 constraints follows from the others: the last sink's is left out, and its potential is 0.
 
-A solver hands back multipliers for the other program along with its solution; here they are
-only the other half of the answer, to be judged by the certificate.
+Along with its solution a solver returns multipliers, which are a solution of the other program.
+They complete the answer, and the certificate judges both.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from divkit._errors import ConvergenceError
 from divkit._forks import loading
 from divkit.emd._solver_types import Answer, Indices, Matrix, NoPlanError, Vector, limit_reached
 
-# HiGHS and its kin have absolute tolerances of 1e-7 and take no less than 1e-10.
+# The tolerances of HiGHS and similar solvers are absolute: 1e-7 by default, and 1e-10 at least.
 TOLERANCE = 1e-10
-# An atom of average mass weighs this much in the programs, so that light atoms count too.
+# Weights are scaled to about this on average, so that light atoms exceed the tolerances.
 AVERAGE_MASS = 2.0**10
 
 
@@ -32,7 +32,7 @@ class Program(NamedTuple):
     columns: Indices
     cost: Vector
     incidence: Any  # sparse, n + m − 1 atoms by arcs
-    weights: Vector  # of those atoms, times `unit`
+    weights: Vector  # of those n + m − 1 atoms, times `unit`
     unit: float
     sources: int
 
@@ -103,7 +103,7 @@ def cvxpy_dual(
 
 
 def program_of(a: Vector, b: Vector, M: Matrix) -> Program:
-    """Return the linear program of a problem, the pairs that are allowed as its variables."""
+    """Return the linear program of a problem, with a variable for each allowed pair."""
     with loading:
         from scipy.sparse import csr_array
 
@@ -162,7 +162,7 @@ _PRECISE: dict[str, dict[str, Any]] = {
 
 
 def _solve_cvxpy(cp: Any, problem: Any, solver: str | None, limit: int | None) -> int | None:
-    """Solve `problem` in place and return the number of iterations, where the solver tells."""
+    """Solve `problem` in place and return the number of iterations, if the solver reports it."""
     installed = cp.installed_solvers()
     if solver is None:
         solver = next((s for s in ("HIGHS", "SCIPY", "CLARABEL") if s in installed), installed[0])
@@ -181,7 +181,7 @@ def _solve_cvxpy(cp: Any, problem: Any, solver: str | None, limit: int | None) -
         options[_LIMITS[solver]] = min(limit, _LARGEST_LIMIT)
     try:
         with warnings.catch_warnings():
-            # An answer that is inaccurate is found out by its certificate.
+            # The certificate detects inaccurate answers.
             warnings.simplefilter("ignore")
             problem.solve(solver=solver, **options)
     except cp.error.SolverError as error:

@@ -1,4 +1,4 @@
-"""POT's network simplex, held to the contract of every other method.
+"""POT's network simplex, as exact and strict as every other method.
 
 POT prices arcs with a tolerance relative to the largest cost, stops at an iteration limit with
 a warning, and knows no forbidden pairs in a dense matrix. Its answers are therefore only taken
@@ -21,7 +21,7 @@ ROUNDING = 1e-13
 
 
 def solve(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
-    """Solve by ``ot.emd``; see `divkit.emd._solver_types.Backend` for what may come in.
+    """Solve by ``ot.emd``; see `divkit.emd._solver_types.Backend` for the inputs.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def solve(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
         If the cheapest plan uses a forbidden pair.
     """
     ot = _import()
-    # The simplex takes a few pivots per atom; a thousand of them is a solver that cycles.
+    # The simplex takes a few pivots per atom; a thousand per atom are a sign of cycling.
     limit = max(10**6, 1000 * sum(M.shape)) if limit is None else limit
     allowed = np.isfinite(M)
     # Costs are at most 1. A plan with mass δ on forbidden pairs differs from one without by
@@ -58,7 +58,7 @@ def solve(a: Vector, b: Vector, M: Matrix, limit: int | None) -> Answer:
 def _import() -> Any:
     try:
         with warnings.catch_warnings():
-            # What its optional backends (torch, JAX, TensorFlow) have to say is not about us.
+            # Warnings of its optional backends (torch, JAX, TensorFlow) are irrelevant here.
             warnings.simplefilter("ignore")
             import ot
     except ImportError as error:

@@ -5,7 +5,7 @@ A solver's answer is first made exact on the forest that carries its plan
 costs M − f − g has the same optimal plans, and its costs can be scaled up until the gap is as large
 as the costs were before: the solver meets its own tolerance again, on a scale that much finer
 (Gleixner, Steffy and Wolter 2016, "Iterative refinement for linear programming"). The potentials
-have 32 digits: reduced costs are as accurate as costs, however large what they are a difference of.
+have 32 digits, so that reduced costs are as accurate as costs, however large the terms that cancel.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from divkit.emd._certificate.tight_potentials import Slacks
 from divkit.emd._costs.costs import MatrixCosts
 from divkit.emd._solver_types import Answer, Backend, Indices, Matrix, Vector
 
-# What the masses of both sides may be apart by the rounding of their sums.
+# Marginal errors up to this may come from the masses of both sides, which differ by rounding.
 _SUMS = 2.0**-50
-# What is aimed at, as long as rounds at least halve the gap.
+# The gap to reach, relative to the cost of the plan, and the most rounds to try.
 GAP = 1e-15
 ROUNDS = 60
 
@@ -35,9 +35,9 @@ ROUNDS = 60
 def refine(
     a: Vector, b: Vector, M: Matrix, backend: Backend, limit: int | None, method: str
 ) -> Answer:
-    """Return the best answer to a problem that solves on finer and finer scales lead to.
+    """Return the best answer found by solving a problem on finer and finer scales.
 
-    Whether it is optimal, its certificate tells.
+    Whether it is optimal is for its certificate to tell.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def refine(
     best: _Exact | None = None
     iterations: int | None = 0
     for _ in range(ROUNDS):
-        # Where nothing is left of the costs, a solver's noise still has to be small against them.
+        # If all reduced costs are 0, so is `unit`, and the solver's potentials count for nothing.
         scaled = np.minimum(np.maximum(costs, 0.0), unit) / (unit or 1.0)
         scaled[np.isinf(M)] = np.inf
         answer = backend(a, b, scaled, limit)
@@ -147,7 +147,7 @@ def _last(parts: tuple[DoubleDouble, DoubleDouble, float]) -> float:
 
 
 def _least(M: Matrix) -> tuple[DoubleDouble, DoubleDouble]:
-    """Return what rows and columns of costs have in common."""
+    """Return potentials that reduce the least cost of every row and every column to 0."""
     of_rows = _finite_minimum(M, axis=1)
     f, none = DoubleDouble.of(of_rows), DoubleDouble.of(np.zeros(M.shape[1]))
     return f, DoubleDouble.of(_finite_minimum(reduced(M, f[:, None], none), axis=0))

@@ -1,4 +1,4 @@
-"""Costs between points by a known metric: pairs of boxes that cannot matter are skipped."""
+"""Costs between points in a known metric: pairs of boxes that cannot matter are skipped."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _CODES = {
     "cityblock": boxes.CITYBLOCK,
     "chebyshev": boxes.CHEBYSHEV,
 }
-# Pairs that are worth a thread.
+# Pairs that justify another thread.
 _PER_THREAD = 1 << 18
-# For each thread: some boxes have more neighbors than others.
+# Parts per thread, for load balance: some boxes have more neighbors than others.
 _PARTS = 8
 
 
@@ -35,9 +35,9 @@ class BoxedPairs:
     x, y : Cloud
         The sources and the sinks, which are numbered in the order of their clouds.
     metric : Metric
-        One with a name of its own, or a p-norm.
+        A named metric or a p-norm.
     p : float
-        Of the p-norm; for other metrics it does not matter.
+        The exponent of the p-norm; other metrics ignore it.
     """
 
     def __init__(self, x: Cloud, y: Cloud, metric: Metric, p: float) -> None:
@@ -65,13 +65,13 @@ class BoxedPairs:
         return largest
 
     def between(self, x: Cloud, y: Cloud) -> BoxedPairs:
-        """Return the pairs of other points by the same metric."""
+        """Return the pairs between other points, in the same metric."""
         return BoxedPairs(x, y, self._metric, self._p)
 
     def coarser(
         self, a: Vector, b: Vector, x_groups: Grouping, y_groups: Grouping
     ) -> tuple[BoxedPairs, Vector, Vector]:
-        """Return points that stand for groups of these, with the mass of each."""
+        """Return the pairs between one point per group, with the mass of each group."""
         by = Cloud.centroids if self.x.narrow else Cloud.representatives
         (x, mass_a), (y, mass_b) = by(self.x, a, x_groups), by(self.y, b, y_groups)
         return self.between(x, y), mass_a, mass_b
@@ -102,11 +102,11 @@ class BoxedPairs:
         return self._least(self.y, self.x, f)
 
     def minima(self, f: Vector, g: Vector) -> tuple[Vector, Vector]:
-        """Return both."""
+        """Return ``row_minima(g), column_minima(f)``."""
         return self.row_minima(g), self.column_minima(f)
 
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `contract.Pricing`."""
+        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `protocol.Pricing`."""
         n, m = self.shape
         rows, columns = self._nearest(self.x, self.y, g, k, 1 + tie)
         f = np.full(n, np.inf)
@@ -117,7 +117,7 @@ class BoxedPairs:
         )
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
-        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `contract.Pricing`."""
+        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `protocol.Pricing`."""
         values = np.repeat(self.x.in_boxes(f)[:, :, None], min(k, len(self.y.boxes.points)), axis=2)
         return self._pairs(self.x, self.y, self._search(self.x, self.y, g, values, few=True))
 
@@ -144,7 +144,7 @@ class BoxedPairs:
         *,
         few: bool = False,
     ) -> NDArray[np.int32]:
-        """Lower `values` as `boxes.nearest` does; return the slots that it found, −1 for none."""
+        """Update `values` as `boxes.nearest` does; return the slots it found, −1 for none."""
         own, other = x.boxes, y.boxes
         found = np.full(values.shape, -1, np.int32)
         in_boxes = y.in_boxes(g)
@@ -171,7 +171,7 @@ class BoxedPairs:
 
     @staticmethod
     def _pairs(x: Cloud, y: Cloud, found: NDArray[np.int32]) -> tuple[Indices, Indices]:
-        """Return the points of the slots that were found for points of x, and these."""
+        """Return as pairs (i, j) the slots of y that were found for the slots of x."""
         slots = found.reshape(-1, found.shape[2])
         slot, rank = np.nonzero(slots >= 0)
         return x.boxes.number[slot], y.boxes.number[slots[slot, rank]]

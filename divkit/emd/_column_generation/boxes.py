@@ -1,8 +1,8 @@
 """Compiled passes over all pairs of two clouds of points, which skip pairs that cannot matter.
 
-Points come in boxes of up to `SLOTS` neighbors, coordinate by coordinate, and so do all numbers
-that belong to points; empty slots have the potential −inf. What a pair of boxes costs at least
-decides whether its points are looked at.
+Points are stored in boxes of up to `SLOTS` neighbors, coordinate by coordinate, and so are all
+numbers that belong to points; unused slots have the potential −inf. A lower bound on the costs
+between two boxes decides whether their points are examined.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from divkit.emd._minimum import minimum
 
 SLOTS = 64
 EPSILON = np.finfo(np.float64).eps
-# Sums of squares below have lost digits.
+# Sums of squares below this have lost digits to underflow.
 SMALLEST = 2.0**-960
 SQEUCLIDEAN, EUCLIDEAN, CITYBLOCK, CHEBYSHEV, NORM = range(5)
 
-# No nan arises: points are finite and potentials never +inf where costs are looked at.
+# No nan arises: points are finite and potentials never +inf where costs are examined.
 _vector = compiled(fastmath={"nnan", "nsz"})
 
 
@@ -27,11 +27,11 @@ _vector = compiled(fastmath={"nnan", "nsz"})
 def nearest(
     x, x_low, x_high, sizes, y, y_low, y_high, g, metric, p, factor, few, start, stop, values, found
 ):
-    """Note the k least factor·c(x_i, y_j) − g_j of every point of the boxes `start` to `stop`.
+    """Find the k least factor·c(x_i, y_j) − g_j of every point of the boxes `start` to `stop`.
 
-    `values` (boxes, slots, k) holds numbers in order of which it is to keep the least; those noted
-    come in their place, and the slots of their y into `found`. If `few`, of every box of y only
-    one is noted for a point, the least.
+    `values` (boxes, slots, k) holds ascending numbers to beat; smaller values are inserted, and the
+    slots of their y in `found`. If `few`, at most one value per box of y is inserted for a point,
+    the least.
     """
     d = x.shape[1]
     k = values.shape[2]
@@ -47,7 +47,7 @@ def nearest(
             if bound[r] < least:
                 first, least = r, bound[r]
         most = _most(values[q], sizes[q])
-        # The box that promises most comes first: it makes the others easy to skip.
+        # The box of least bound comes first: its values let most others be skipped.
         for step in range(-1, len(y)):
             r = first if step < 0 else step
             if step == first or bound[r] >= most:
@@ -71,7 +71,7 @@ def nearest(
 
 @compiled
 def _most(values, size):
-    """Return the largest of the last values of `size` points."""
+    """Return the largest of the k-th values of the first `size` points."""
     most = -np.inf
     for s in range(size):
         most = max(most, values[s, values.shape[1] - 1])
@@ -80,7 +80,7 @@ def _most(values, size):
 
 @compiled
 def between(x, y, rows, columns, metric, p, start, stop, cost):
-    """Set `cost` to c(x_i, y_j) for the pairs `start` to `stop`; points come one after another."""
+    """Set `cost` to c(x_i, y_j) for the pairs `start` to `stop`; points are rows of x and y."""
     for pair in range(start, stop):
         cost[pair] = _cost(x[rows[pair]], y[columns[pair]], metric, p)
 
@@ -111,7 +111,7 @@ def _norm(x, y, p):
         most = max(most, abs(x[c] - y[c]))
     if most == 0.0:
         return 0.0
-    # With the largest coordinate taken out, no power leaves the range of float64.
+    # Dividing by the largest coordinate keeps all powers within the range of float64.
     powers = 0.0
     for c in range(x.size):
         powers += (abs(x[c] - y[c]) / most) ** p
@@ -122,7 +122,7 @@ def _norm(x, y, p):
 def _reduced(x, y, g, metric, p, factor, limit, cost):
     """Set `cost` to factor·c(x, y_j) − g_j for a box of y; return the least.
 
-    A least that is not below `limit` may be returned as any other number that is not below it.
+    If the least is not below `limit`, any number that is not below `limit` may be returned.
     """
     if metric == CITYBLOCK:
         _sum_of_sizes(x, y, cost)
@@ -135,7 +135,7 @@ def _reduced(x, y, g, metric, p, factor, limit, cost):
                 cost[t] = np.sqrt(cost[t])
     least = np.inf
     if metric == NORM:
-        # Powers are expensive: the Euclidean distance says where they are needed.
+        # Powers are expensive: a bound from the Euclidean distance tells where they are needed.
         scale = _norm_over_euclidean(x.size, p) * factor
         for t in range(SLOTS):
             least = minimum(least, scale * cost[t] - g[t])
@@ -184,7 +184,7 @@ def _largest_size(x, y, total):
 
 @_vector
 def _to_box(x, low, high, metric, p, bound, inside):
-    """Set `bound` to the least costs of the points in a box of x to points between low and high."""
+    """Bound from below the costs of the points in a box of x to points between low and high."""
     bound[:] = 0.0
     for c in range(low.size):
         x_c, low_c, high_c = x[c], low[c], high[c]
@@ -196,7 +196,7 @@ def _to_box(x, low, high, metric, p, bound, inside):
 
 @_vector
 def _between_boxes(x_low, x_high, y_low, y_high, metric, p, bound, inside):
-    """Set `bound` to the least costs of points in one box to points in each of many."""
+    """Bound from below the costs of points in one box to points in each of many."""
     bound[:] = 0.0
     for c in range(x_low.size):
         low_c, high_c, low_r, high_r = x_low[c], x_high[c], y_low[c], y_high[c]
@@ -208,7 +208,7 @@ def _between_boxes(x_low, x_high, y_low, y_high, metric, p, bound, inside):
 
 @_vector
 def _join(inside, bound, metric):
-    """Add a coordinate to the bounds: by how much a point is inside, negative if it is outside."""
+    """Add a coordinate to the bounds; `inside` is negative by as much as a point is outside."""
     if metric == CITYBLOCK:
         for s in range(bound.size):
             bound[s] -= minimum(inside[s], 0.0)
@@ -223,7 +223,7 @@ def _join(inside, bound, metric):
 
 @_vector
 def _finish(bound, d, metric, p):
-    # No sum of roundings makes a bound larger than what it bounds.
+    # Shrink the bounds, so that rounding cannot make one larger than what it bounds.
     scale = 1.0 - (d + 8) * EPSILON
     if metric == NORM:
         scale *= _norm_over_euclidean(d, p)

@@ -1,7 +1,7 @@
 """Compiled passes over a cost matrix that pick the pairs a plan may need.
 
-A pass compares minima of short stretches of a row, which the processor finds several numbers at
-a time, and looks closer only where such a minimum is good enough.
+A pass finds the minima of short stretches of a row with SIMD instructions, and examines a stretch
+entry by entry only where its minimum is good enough.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from divkit._compile import compiled
 from divkit.emd._minimum import minimum
 
-# Columns that one comparison decides upon.
+# Columns of a stretch, which one comparison may rule out.
 STRETCH = 64
 ROWS = 4
 # Columns of a block: their minima stay in the first level of cache.
@@ -44,31 +44,32 @@ def _least_of_four(row_0, row_1, row_2, row_3, potential):
 
 @compiled
 def shortlist(M, rows, g, factor, k, start, stop, f, of_rows, of_columns, least_of_columns):
-    """Set f to min_j M_ij − g_j for every row i, and note the k best pairs of rows and columns.
+    """Find the k best pairs of every row and column; set f_i to min M_ij − g_j over those of row i.
 
-    The rows are ``rows[start:stop]``; what belongs to a row is indexed as `rows` is, `of_rows`
-    (rows, k) and the entries of `of_columns` (m, k) too. Best are the least factor·M_ij − g_j in
-    a row and the least factor·M_ij − f_i in a column, whose values go to `least_of_columns`, in
-    order. Indices are −1 where there are fewer. A column with g = −inf is left out.
+    The rows are ``rows[start:stop]``. Arrays with an entry per row, `of_rows` (rows, k) too, and
+    the entries of `of_columns` (m, k) refer to positions in `rows`. Best are the least
+    factor·M_ij − g_j in a row and the least factor·M_ij − f_i in a column; the latter values go to
+    `least_of_columns`, ascending. Indices are −1 where there are fewer. A column with g = −inf is
+    left out.
     """
     m = M.shape[1]
     stretches = (m + STRETCH - 1) // STRETCH
     least = np.empty(stretches)
     best = np.empty(k)
-    # Better than this for a column's list; finite, as +inf − inf would be nan.
+    # The value to beat in a column's list; finite, as +inf − inf would be nan.
     bound = np.where(g == -np.inf, -LARGEST, LARGEST)
     for r in range(start, stop):
         row = M[rows[r]]
         for s in range(stretches):
             first, last = s * STRETCH, min(m, (s + 1) * STRETCH)
             least[s] = _least(row[first:last], g[first:last], factor)
-        # k stretches have a pair each that is no worse than this.
+        # At least k pairs, one in each of k stretches, are no worse than this.
         limit = _kth(least, k, best)
         best[:] = np.inf
         picked = of_rows[r]
         picked[:] = -1
         for turn in range(stretches):
-            # Of equally good pairs those that come first are picked: not the same in all rows.
+            # Ties go to the pairs examined first: vary where to begin, to spread them over columns.
             s = (r + turn) % stretches
             if least[s] <= limit:
                 for j in range(s * STRETCH, min(m, (s + 1) * STRETCH)):
@@ -107,7 +108,7 @@ def _kth(values, k, best):
 
 @compiled
 def insert(value, index, values, indices):
-    """Insert into a list of the least values, if it is one of them."""
+    """Insert a value and its index into lists of the least values, if it is one of them."""
     p = values.size - 1
     if value < values[p]:
         while p > 0 and values[p - 1] > value:
@@ -120,10 +121,10 @@ def insert(value, index, values, indices):
 
 @compiled
 def violated(M, rows, f, g, width, start, stop, found, excess):
-    """Note pairs with M_ij − g_j < f_i: of each `width` columns of a row the worst, if it is one.
+    """Find pairs with M_ij − g_j < f_i: at most one, the worst, per `width` columns of a row.
 
-    The rows are ``rows[start:stop]``. Each gets its worst pairs: column indices in `found`
-    (rows, k), −1 where there are fewer. `excess` has the shape of `found`.
+    The rows are ``rows[start:stop]``. The columns of the k worst pairs of each go to `found`
+    (rows, k), −1 where there are fewer, and their M_ij − g_j − f_i to `excess`, of the same shape.
     """
     m = M.shape[1]
     found[start:stop] = -1
@@ -150,7 +151,7 @@ def violated(M, rows, f, g, width, start, stop, found, excess):
 
 @_vector
 def column_minima(M, rows, f, start, stop, of_columns):
-    """Lower `of_columns` to min M_ij − f_i over ``rows[start:stop]``; `f` goes with `rows`."""
+    """Lower `of_columns` to min M_ij − f_i over ``rows[start:stop]``; `f` is indexed as `rows`."""
     m = M.shape[1]
     for low in range(0, m, WIDTH):
         high = min(m, low + WIDTH)

@@ -1,4 +1,4 @@
-"""Points in an order in which neighbors are together, and few points that stand for many."""
+"""Points ordered so that neighbors are together, and their coarsening to fewer points."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from divkit.emd._column_generation import coarse
 from divkit.emd._column_generation.boxes import SLOTS
 from divkit.emd._solver_types import Indices, Matrix, Vector
 
-# Points group by group, and where each group starts, with the end of the last.
+# The points, group by group, and where each group starts, followed by the end of the last.
 Grouping = tuple[Indices, Indices]
 
 
-# Dimensions in which a group of neighbors is small against the whole cloud.
+# Up to this dimension a group of neighbors is small compared with the whole cloud.
 _FEW_DIMENSIONS = 3
 
 
 class Boxes(NamedTuple):
     """Points in boxes of up to `SLOTS` of them, coordinate by coordinate."""
 
-    points: NDArray[np.float64]  # (boxes, d, SLOTS); slots left over hold a point once more
+    points: NDArray[np.float64]  # (boxes, d, SLOTS); unused slots repeat a point
     low: Matrix  # (d, boxes)
     high: Matrix
     sizes: Indices
@@ -32,7 +32,7 @@ class Boxes(NamedTuple):
 
 
 class Cloud:
-    """Points, ordered so that those of a stretch are close to each other.
+    """Points, ordered so that consecutive ones are close to each other.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Cloud:
     Attributes
     ----------
     order : array of int, shape (n,)
-        Which point comes where.
+        The indices of the points, as given, in the new order.
     points : array, shape (n, d)
         The points in that order.
     """
@@ -53,12 +53,12 @@ class Cloud:
 
     @property
     def narrow(self) -> bool:
-        """Whether groups of neighbors are small, and one point may stand for all of a group."""
+        """Whether groups of neighbors are so small that one point may represent a group."""
         return bool(self.points.shape[1] <= _FEW_DIMENSIONS)
 
     @cached_property
     def boxes(self) -> Boxes:
-        """The points in boxes: stretches of the order."""
+        """The points in boxes, each of consecutive points."""
         sizes = np.diff(self._starts)
         number = np.minimum(np.arange(SLOTS), sizes[:, None] - 1) + self._starts[:-1, None]
         points = np.ascontiguousarray(self.points[number].transpose(0, 2, 1))
@@ -72,7 +72,7 @@ class Cloud:
         )
 
     def in_boxes(self, potential: Vector) -> Matrix:
-        """Return a potential box by box, −inf where a slot is left over."""
+        """Return a potential box by box, −inf in unused slots."""
         boxes = self.boxes
         full = np.full(boxes.number.size, -np.inf)
         full[boxes.slot] = potential
@@ -80,8 +80,9 @@ class Cloud:
 
     @property
     def ranks(self) -> tuple[Indices, Indices]:
-        """Where each point comes in two orders of this kind, the second that of the cloud."""
-        # Another direction to cut in, so that what is at an edge here is inside there.
+        """The rank of each point in two such orders, the second that of the cloud."""
+        # Bisect along other directions, so that points at a boundary in one order are inside in
+        # the other.
         turn = np.linalg.qr(np.random.default_rng(0).normal(size=(self.points.shape[1],) * 2))[0]
         order, _ = coarse.bisect(np.ascontiguousarray(self.points @ turn), self._starts.size - 1)
         inverse = np.empty_like(order)
@@ -89,7 +90,7 @@ class Cloud:
         return inverse, np.arange(order.size)
 
     def groups(self, count: int) -> Grouping:
-        """Return groups of neighbors, alike in size."""
+        """Return `count` groups of neighbors, of nearly equal size."""
         order, starts = coarse.bisect(self.points, count)
         return order, starts
 
@@ -102,7 +103,7 @@ class Cloud:
         return cloud, mass[cloud.order]
 
     def representatives(self, weights: Vector, groups: Grouping) -> tuple[Cloud, Vector]:
-        """Return of each group of points the one nearest to its centroid, with their mass."""
+        """Return the point of each group nearest to its centroid, with the mass of the group."""
         atoms, mass = coarse.nearest_to_centroids(self.points, weights, *groups)
         cloud = Cloud(self.points[atoms])
         return cloud, mass[cloud.order]

@@ -1,7 +1,6 @@
-"""Few atoms that stand for many, compiled: groups of atoms whose features are close.
+"""Coarsening, compiled: groups of atoms whose features are close, and representatives of them.
 
-The potentials of the problem between representatives tell those of all others: a start close to
-the optimum.
+Optimal potentials between the representatives extend to all atoms, to start close to the optimum.
 """
 
 from __future__ import annotations
@@ -22,12 +21,13 @@ def representatives(features, weights, groups):
     weights : array, shape (n,)
         Positive.
     groups : int
-        At most n. Groups are alike in size, and narrow where the atoms are dense.
+        Their number, at most n. Groups have nearly equal size, so they are narrow where the atoms
+        are dense.
 
     Returns
     -------
     atoms : array of int, shape (groups,)
-        Of each group, the one nearest to its centroid, by the sum of distances in all features.
+        The atom of each group nearest to its centroid, in the 1-norm.
     mass : array, shape (groups,)
     """
     return nearest_to_centroids(features, weights, *bisect(features, groups))
@@ -62,16 +62,15 @@ def nearest_to_centroids(features, weights, order, starts):
 
 @compiled
 def bisect(features, groups):
-    """Split the atoms in two by their widest feature, and on, until there are so many groups.
+    """Bisect the atoms recursively by their widest feature, into `groups` groups.
 
-    Returns the atoms in an order in which groups are together, and where each group starts,
-    with the end of the last.
+    Returns the atoms, group by group, and where each group starts, followed by the end of the last.
     """
     n = features.shape[0]
     order = np.arange(n)
     starts = np.empty(groups + 1, np.int64)
     starts[0], starts[groups] = 0, n
-    # Stretches still to be split: their bounds, and their first group and the one after the last.
+    # Ranges still to be split: bounds of their atoms, then of their groups.
     stack = np.empty((64, 4), np.int64)
     stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3] = 0, n, 0, groups
     height = 1
@@ -113,9 +112,9 @@ def _widest(features, atoms):
 
 @compiled
 def _select(key, atoms, place):
-    """Order keys, and atoms with them, so that no key before `place` is larger than one after.
+    """Partition keys, and atoms with them: no key before `place` is larger than one after.
 
-    Hoare's algorithm.
+    Hoare's quickselect.
     """
     low, high = 0, key.size - 1
     while low < high:

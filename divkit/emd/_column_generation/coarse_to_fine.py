@@ -1,4 +1,4 @@
-"""Exact transport between points: few points that stand for many tell where to start."""
+"""Exact transport between points, started from the solution of a coarser problem."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from divkit.emd._solver_types import Answer, Matrix, NoPlanError, Vector
 
 Pairs = BoxedPairs | TiledPairs
 
-# Up to so many points a side the costs tell enough of a start by themselves.
+# Up to this many points per side, the costs alone give a good start.
 _SMALL = 400
-# Points that one stands for.
+# Points per group, which one point represents.
 _GROUP = 4
 
 
@@ -34,7 +34,7 @@ def pairs(x: Matrix, y: Matrix, metric: Metric, p: float | None) -> Pairs:
     metric : Metric
         The cost.
     p : float or None
-        Of the p-norm, None for a user's function. For other metrics it does not matter.
+        The exponent of the p-norm, None for a user's function; other metrics ignore it.
     """
     clouds = Cloud(x), Cloud(y)
     return TiledPairs(*clouds, metric) if p is None else BoxedPairs(*clouds, metric, p)
@@ -55,7 +55,7 @@ def solve(a: Vector, b: Vector, pairs: Pairs, limit: int | None = None) -> Answe
     Raises
     ------
     NoPlanError
-        If no plan avoids the forbidden pairs; see `columns.solve`.
+        If no plan avoids the forbidden pairs; see `column_generation.solve`.
     ConvergenceError
         If the limit is reached.
     """
@@ -82,7 +82,7 @@ def _solve(a: Vector, b: Vector, pairs: Pairs, limit: int | None = None) -> Answ
 
 
 def _start(a: Vector, b: Vector, pairs: Pairs) -> tuple[Vector, Groups | None]:
-    """Return potentials of the sinks to start from, and a plan between groups of points.
+    """Return initial potentials of the sinks, and a plan between groups of points.
 
     The potentials are +inf where all pairs are forbidden.
     """

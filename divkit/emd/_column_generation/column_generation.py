@@ -1,9 +1,9 @@
-"""Column generation: the network simplex on a few pairs, and more of them until none is missing.
+"""Column generation: the network simplex on a few pairs, adding those of negative reduced cost.
 
-An optimum over some pairs is one over all pairs if its potentials leave no reduced cost below 0,
-M_ij − f_i − g_j ≥ 0. Who knows the costs can say where that fails, without telling them all:
-the last such answer, that it fails nowhere, certifies the plan (Dantzig and Wolfe 1960,
-"Decomposition principle for linear programs", Operations Research 8).
+An optimum over some pairs is optimal over all pairs if all reduced costs M_ij − f_i − g_j are
+nonnegative. Pricing finds pairs that violate this, without a list of all costs; once
+it finds none, the plan is certified (Dantzig and Wolfe 1960, "Decomposition principle for linear
+programs", Operations Research 8).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from divkit.emd._column_generation.protocol import INCONSISTENT, Pricing, allowe
 from divkit.emd._network_simplex.simplex import TOLERANCE, NetworkSimplex
 from divkit.emd._solver_types import Answer, Indices, NoPlanError, Vector
 
-# Pairs of every row and of every column to begin with.
+# Initial pairs of every row and of every column.
 SHORTLIST = 8
-# Pairs added for a row in one round; more where rounds pile up.
+# Pairs added per row in a round; twice as many in each round after the first _PATIENCE.
 PER_ROW = 4
 _PATIENCE = 4
 _MOST_ROUNDS = 100
@@ -46,22 +46,22 @@ def solve(
     pricing : Pricing
         The costs.
     g : array, shape (m,)
-        Potentials to start from, finite.
+        Initial potentials, finite.
     limit : int, optional
         The largest number of pivots.
     first : pair of arrays of int, optional
-        Rows and columns of allowed pairs to ship along before all others, in this order.
+        Rows and columns of allowed pairs, along which the initial plan ships first, in this order.
     refine : callable, optional
         ``refine(rows, columns, costs, f, g)`` returns potentials that are closer to the optimum,
-        feasible or not, from the shortlist and those that it was made with.
+        feasible or not, from the shortlist and the initial potentials.
     groups : Groups, optional
         A plan between groups of rows and of columns, to start from.
 
     Raises
     ------
     NoPlanError
-        If no plan avoids the forbidden pairs. Its arguments are rows that hold more mass than the
-        columns that they may reach, and these.
+        If no plan avoids the forbidden pairs. Its arguments are a violated cut: rows that hold
+        more mass than the columns they may reach, and these columns.
     ConvergenceError
         If the limit is reached.
     """
@@ -86,7 +86,7 @@ def solve(
         potential = simplex.potential
         now_f, now_g = f + potential[:n], g - potential[n:]
         if rounds and simplex.pivots == pivots:
-            break  # what was added last was only rounding
+            break  # the pairs added last were violated by rounding only
         rounds += 1
         _require_progress(rounds)
         rows, columns = pricing.violated(
@@ -102,7 +102,7 @@ def solve(
 
 
 def each_once(rows: Indices, columns: Indices, m: int) -> tuple[Indices, Indices]:
-    """Return pairs of which some may come twice in order, row by row, each once; of `m` columns."""
+    """Return pairs sorted by row, then by column, without duplicates; there are `m` columns."""
     pairs = np.sort(rows * m + columns)  # np.unique hashes, which takes several times as long
     first = np.ones(pairs.size, np.bool_)
     np.not_equal(pairs[1:], pairs[:-1], out=first[1:])
@@ -110,15 +110,14 @@ def each_once(rows: Indices, columns: Indices, m: int) -> tuple[Indices, Indices
 
 
 def _phase_one(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) -> None:
-    """Add pairs until these can carry all mass, which only forbidden pairs can prevent."""
+    """Add pairs until they can carry all mass; only forbidden pairs can prevent this."""
     n = f.size
     rounds = 0
     while not simplex.feasible:
         cut_side = simplex.run_phase_one()
         if simplex.feasible:
             break
-        # Any allowed pair that crosses the cut helps; the cheap ones are the most likely
-        # to stay.
+        # Any allowed pair that crosses the cut helps; cheap ones are most likely to stay basic.
         source, sink = cut_side[:n], ~cut_side[n:]
         rows, columns = pricing.violated(
             np.where(source, np.inf, -np.inf), np.where(sink, g, -np.inf), PER_ROW << rounds
@@ -131,7 +130,7 @@ def _phase_one(simplex: NetworkSimplex, pricing: Pricing, f: Vector, g: Vector) 
 
 
 def _require_progress(rounds: int) -> None:
-    # Rounds add twice as many pairs each before long, and so all of them before this.
+    # The number of pairs added soon doubles each round, so that all are added well before this.
     if rounds > _MOST_ROUNDS:
         raise ConvergenceError(
             f"{rounds - 1} rounds of pairs were added, and still some are missing: {INCONSISTENT}"

@@ -1,4 +1,4 @@
-"""Exact transport from a cost matrix in memory, of which nothing is copied."""
+"""Exact transport for a cost matrix in memory, which is not copied if it is contiguous."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from divkit.emd._column_generation.column_generation import each_once
 from divkit.emd._solver_types import Answer, Indices, Matrix, NoPlanError, Vector
 from divkit.emd._warm_start import Start
 
-# Up to so many atoms a side the costs tell enough of a start by themselves.
+# Up to this many atoms per side, the costs alone give a good start.
 _SMALL = 400
-# Atoms of a group that one of them stands for, and the costs of theirs that are compared.
+# Atoms per group, which one of them represents, and how many of their costs are compared.
 _GROUP = 4
 _FEATURES = 16
-# Columns of which only the most violated one is added for a row.
+# Among this many consecutive columns, only the most violated pair of a row is added.
 _WIDTH = 256
-# Entries that are worth a thread: a millisecond of work.
+# Entries that justify another thread: a millisecond of work.
 _PER_THREAD = 1 << 20
 
 
@@ -46,7 +46,7 @@ def solve(
     limit : int, optional
         The largest number of pivots.
     start : Start, optional
-        An answer to a similar problem; without it, a coarser problem is solved for one.
+        An answer to a similar problem; by default, the answer to a coarser problem.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def solve(
 
 
 class MatrixPricing:
-    """Pairs worth while in a matrix, between the sources and the sinks that have mass.
+    """Pricing of a cost matrix, between the sources and the sinks that have mass.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class MatrixPricing:
     """
 
     def __init__(self, M: NDArray[Any], sources: Indices, sinks: Indices) -> None:
-        # A read-only view: numba compiles one signature, whatever the caller may write to.
+        # A read-only view, so that numba compiles one signature, whether `M` is writable or not.
         self._M = np.ascontiguousarray(M).view()
         self._M.flags.writeable = False
         self._sources, self._sinks = sources, sinks
@@ -123,7 +123,7 @@ class MatrixPricing:
         return minimum[self._sinks]
 
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j M_ij − g_j and the shortlist; see `contract.Pricing`."""
+        """Return f = min_j M_ij − g_j and the shortlist; see `protocol.Pricing`."""
         n, m = self._sources.size, self._M.shape[1]
         f = np.empty(n)
         of_rows = np.empty((n, k), np.int32)
@@ -152,7 +152,7 @@ class MatrixPricing:
         return f, rows, self._number[columns]
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
-        """Return rows and columns of pairs with M_ij − g_j < f_i; see `contract.Pricing`."""
+        """Return rows and columns of pairs with M_ij − g_j < f_i; see `protocol.Pricing`."""
         rows = np.flatnonzero(f > -np.inf)
         k = min(k, self._sinks.size)
         width = max(1, min(_WIDTH, self._sinks.size // k))
@@ -180,7 +180,7 @@ class MatrixPricing:
 
 
 def _start(a: Vector, b: Vector, pricing: MatrixPricing) -> Vector:
-    """Return potentials of the sinks to start from."""
+    """Return initial potentials of the sinks."""
     n, m = pricing.shape
     if max(n, m) > _SMALL:
         with suppress(NoPlanError):
@@ -189,9 +189,9 @@ def _start(a: Vector, b: Vector, pricing: MatrixPricing) -> Vector:
 
 
 def _interpolated(a: Vector, b: Vector, pricing: MatrixPricing) -> Vector:
-    """Return the c-transform of optimal potentials between fewer atoms.
+    """Return the c-transform of the optimal potentials of a coarser problem.
 
-    Atoms are alike if their costs to a few atoms of the other side are.
+    Atoms are grouped by their costs to a few atoms of the other side.
     """
     n, m = pricing.shape
     rng = np.random.default_rng(0)

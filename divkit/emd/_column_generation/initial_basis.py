@@ -1,8 +1,8 @@
-"""A basis to start the network simplex from: a plan that serves everybody, on a forest.
+"""An initial basis for the network simplex: a plan on a forest, a crash basis.
 
-Linear programming calls it a crash basis. It ships along the pairs that are cheapest after the
-potentials at hand; or it divides a plan between groups of atoms among their members, which leaves
-nobody far away to be served in the end, and improves it (`divkit.emd._network_simplex.cells`).
+It ships along the pairs of least reduced cost at the given potentials first; or it divides a plan
+between groups of atoms among their members, which avoids long shipments of the mass left last, and
+improves the result (`divkit.emd._network_simplex.cells`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from divkit.emd._network_simplex.basis import match, ship, ship_within
 from divkit.emd._network_simplex.simplex import NetworkSimplex
 from divkit.emd._solver_types import Indices, Vector
 
-# Equal costs make for many equally good pairs; this share of the cost tells them apart.
+# Many pairs may have equal reduced costs; adding this share of the cost breaks the ties.
 TIE = 1e-6
-# Costs of leftovers that are looked at together.
+# Entries of a tile of the costs between atoms with mass left over.
 _TILE = 1 << 18
-# Atoms of a side in the smallest cells.
+# Atoms of the larger side in each of the smallest cells, at most.
 _CELL = 64
-# Levels of cells in every order but the last.
+# Levels of cells made optimal in every order but the last, in which all are.
 _LEVELS = 7
-# A share of its weight that an atom has left and that is not the rounding of its group's mass.
+# Mass that an atom has left is rounding of its group's mass up to this share of its weight.
 _LEFT = 1e-9
 
 
@@ -34,10 +34,10 @@ class Groups(NamedTuple):
 
     rows: tuple[Indices, Indices]  # group by group, and where each group starts, with the end
     columns: tuple[Indices, Indices]
-    sources: Indices  # groups
+    sources: Indices  # groups of rows, one for each entry of the plan
     sinks: Indices
     mass: Vector
-    ranks: tuple[Indices, ...]  # of the rows in each order; where they are fewer, of the columns
+    ranks: tuple[Indices, ...]  # of the atoms of the larger side, in each order
 
 
 def along_cheapest(
@@ -51,9 +51,9 @@ def along_cheapest(
     leading: int,
     limit: int | None,
 ) -> NetworkSimplex:
-    """Return a simplex whose costs are reduced by `f` and `g`: small numbers have more digits.
+    """Return a simplex whose costs are reduced by `f` and `g`: small numbers lose fewer digits.
 
-    Its forest ships along the `leading` pairs in their order, then along the cheapest.
+    Its forest ships along the first `leading` pairs in order, then by ascending reduced cost.
     """
     n = a.size
     costs = allowed_costs(pricing, rows, columns)
@@ -87,9 +87,9 @@ def between_groups(
     groups: Groups,
     limit: int | None,
 ) -> NetworkSimplex:
-    """Return what `along_cheapest` does; its forest is optimal on the pairs given and its own.
+    """Return a simplex as `along_cheapest` does, with a forest from a plan between groups.
 
-    The pairs are in order, row by row.
+    It is optimal on the given pairs and those of the divided plan. The pairs are sorted by row.
     """
     n, m = a.size, b.size
     plan = more_rows, more_columns, more_mass = _divided(a, b, pricing, f, g, groups)
@@ -122,10 +122,10 @@ def between_groups(
 def _divided(
     a: Vector, b: Vector, pricing: Pricing, f: Vector, g: Vector, groups: Groups
 ) -> tuple[Indices, Indices, Vector]:
-    """Return a plan by its pairs and their mass, the plan between groups as far as possible."""
+    """Return a plan as (rows, columns, mass), dividing that between groups as far as possible."""
     (row_order, row_starts), (column_order, column_starts) = groups.rows, groups.columns
     height, width = np.diff(row_starts)[groups.sources], np.diff(column_starts)[groups.sinks]
-    # All pairs of members of all pairs of groups.
+    # All pairs of members of all pairs of groups in the plan.
     part = np.repeat(np.arange(height.size), height * width)
     within = np.arange(part.size) - (np.cumsum(height * width) - height * width)[part]
     rows = row_order[row_starts[groups.sources][part] + within // width[part]]
@@ -149,10 +149,10 @@ def _divided(
 def _cells(
     rank: Indices, plan: tuple[Indices, Indices, Vector], n: int, m: int, smallest: int
 ) -> Indices:
-    """Return in which of the 2**smallest cells every atom is, rows first.
+    """Return which of the 2**smallest cells every atom is in, rows first.
 
-    Those of the larger side are divided in the order of their ranks. One of the other side is
-    where most of its mass goes.
+    Atoms of the larger side are divided in the order of their ranks. An atom of the other side is
+    in the cell of the partner with which it exchanges most mass.
     """
     rows, columns, mass = plan
     cell = (rank << smallest) // rank.size
@@ -169,7 +169,7 @@ def _cells(
 def _matched(
     pricing: Pricing, g: Vector, give: Vector, take: Vector
 ) -> tuple[Indices, Indices, Vector]:
-    """Return pairs that ship what is left, as far as they are not forbidden, and their mass."""
+    """Return allowed pairs that ship the mass left over, as far as possible, and their mass."""
     rows, columns = np.flatnonzero(give > 0), np.flatnonzero(take > 0)
     pairs = [(rows[:0], columns[:0], give[:0])]
     left = take[columns]

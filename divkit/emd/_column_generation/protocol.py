@@ -1,4 +1,4 @@
-"""What column generation asks of costs."""
+"""The interface of costs to column generation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INCONSISTENT = "the costs are not the same whenever they are asked for"
 
 
 class Pricing(Protocol):
-    """Costs M_ij of n sources and m sinks, and which pairs are worth while at given potentials."""
+    """Costs M_ij of n sources and m sinks, and the pairs worth adding at given potentials."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -28,7 +28,8 @@ class Pricing(Protocol):
         """Return f = min_j M_ij − g_j, and rows and columns of pairs, each once and in order.
 
         These are the `k` least (1 + tie) M_ij − g_j of every row and the `k` least
-        (1 + tie) M_ij − f_i of every column; none is forbidden.
+        (1 + tie) M_ij − f_i of every column; none is forbidden. The minimum f_i is over those of
+        row i, and so may slightly exceed that of the whole row if `tie` > 0.
         """
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
@@ -45,7 +46,7 @@ def allowed_costs(pricing: Pricing, rows: Indices, columns: Indices) -> Vector:
     Raises
     ------
     ValueError
-        If one of them is now: a user's function may answer differently each time.
+        If one of them is infinite now: a user's function may return different costs each time.
     """
     costs = pricing.at(rows, columns)
     for k in np.flatnonzero(np.isinf(costs))[:1]:

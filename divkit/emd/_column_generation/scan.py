@@ -1,8 +1,8 @@
 """Compiled passes over a cost matrix, four rows at a time.
 
-Four streams of memory keep the processor's prefetching busy, and a loaded entry of the other
-potential serves four rows. The minimum of a set does not mind an element that comes twice, so
-the last four rows may overlap with those before.
+Four memory streams keep the hardware prefetcher busy, and a loaded entry of `g` serves four rows.
+Counting an element twice does not change a minimum, so the last four rows may overlap with those
+before.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Potentials nearer to the optimum, by Sinkhorn's algorithm on few pairs.
 
-The dual of transport with an entropic penalty ε is smooth and has no constraints; its coordinate
-ascent, one side at a time, is Sinkhorn's algorithm. On the pairs that a plan may need a sweep
-takes hardly any time (Peyré and Cuturi 2019, sections 4.2 and 4.4).
+The dual of transport with entropic regularization ε is smooth and unconstrained; block coordinate
+ascent on it, one side at a time, is Sinkhorn's algorithm (Peyré and Cuturi 2019, sections 4.2 and
+4.4). Restricted to the shortlist of pairs, a sweep takes little time.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from divkit._compile import compiled
 from divkit.emd._minimum import minimum
 from divkit.emd._solver_types import Indices, Vector
 
-# ε goes down from the mean reduced cost by powers of two, with some sweeps for each.
+# ε takes this many values, halved from the mean reduced cost on, with this many sweeps for each.
 _HALVINGS = 5
 _SWEEPS = 3
-# (1 − z/2ᵏ)^(2ᵏ) stands for exp(−z): for z up to 1, where it matters, 0.2 % less. It takes k
-# multiplications, for many pairs at once.
+# (1 − z/2ᵏ)^(2ᵏ) approximates exp(−z): for z up to 1, where it matters, it is at most 0.2 % less.
+# It takes k multiplications, which vectorize over pairs.
 _STEPS = 8
-# Pairs that are worth a thread: a millisecond of exponentials.
+# Pairs that justify another thread: a millisecond of exponentials.
 _PER_THREAD = 1 << 16
 
 
@@ -33,21 +33,21 @@ def refine(
     f: Vector,
     g: Vector,
 ) -> tuple[Vector, Vector]:
-    """Return potentials that are not feasible any more, but closer to optimal ones.
+    """Return potentials that are closer to the optimum, but not feasible in general.
 
     Parameters
     ----------
     a, b : array, shapes (n,) and (m,)
         Positive weights.
     rows, columns : array of int, shape (k,)
-        The pairs, in the order of their rows.
+        The pairs, sorted by row.
     costs : array, shape (k,)
-        What they cost.
+        Their costs.
     f, g : array, shapes (n,) and (m,)
-        Potentials to start from.
+        Initial potentials.
     """
     epsilon = float(np.maximum(costs - f[rows] - g[columns], 0.0).mean()) if costs.size else 0.0
-    # Powers of two from here, and no less than what the costs can tell.
+    # An ε within the rounding of the costs cannot improve the potentials.
     if epsilon <= np.finfo(np.float64).eps * float(np.abs(costs).max(initial=0.0)):
         return f, g
     f, g = f.copy(), g.copy()
@@ -84,7 +84,7 @@ def _half_sweep(
 # The order of additions does not matter here; no number is nan.
 @compiled(fastmath={"nnan", "nsz", "reassoc"})
 def _ascend(start, other, cost, weight, from_potential, epsilon, potential, first, last):  # type: ignore[no-untyped-def]
-    """Set the potentials of the nodes `first` to `last` to their best, given the other side's.
+    """Maximize the dual over the potentials of the nodes `first` to `last`, the others fixed.
 
     Node v has the pairs ``start[v]`` to ``start[v + 1]``, with ``other`` and ``cost`` of each:
     potential_v = ε log weight_v − ε log Σ exp((from_potential − cost) / ε).

@@ -1,4 +1,4 @@
-"""Exact transport along the stored entries of a sparse matrix, all of which the simplex gets."""
+"""Exact transport along the stored entries of a sparse matrix, all of them arcs from the start."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def solve(a: Vector, b: Vector, costs: SparseCosts, limit: int | None) -> Answer
         if alone.any():
             k = int(np.argmax(alone))
             raise feasibility.unreachable(name, k, float(weights[k]))
-    # Costs reduced by these are small numbers, which have more digits.
+    # Reduce the costs by these potentials: small numbers lose fewer digits.
     g = _finite(costs.column_minima(np.where(sources, 0.0, -np.inf)))
     f = _finite(costs.row_minima(np.where(sinks, g, -np.inf)))
     reduced = costs.cost[used] - f[rows] - g[columns]

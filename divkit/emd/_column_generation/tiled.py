@@ -1,4 +1,4 @@
-"""Costs between points by a function of the caller, which is asked for a tile of them at a time."""
+"""Costs between points by a user's function, which is called for a tile of them at a time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from divkit.emd._costs.costs import PointCosts
 from divkit.emd._costs.metrics import Metric
 from divkit.emd._solver_types import Indices, Vector
 
-# Costs of a tile: enough that what a call of the function takes by itself does not matter.
+# Entries of a tile: enough that the overhead of a call of the function does not matter.
 _TILE = 1 << 18
-# Columns of which only the most violated one is added for a row.
+# Among this many consecutive columns, only the most violated pair of a row is added.
 _WIDTH = 256
 
 
@@ -28,7 +28,7 @@ class TiledPairs:
     x, y : Cloud
         The sources and the sinks, which are numbered in the order of their clouds.
     metric : Metric
-        Of any kind.
+        Any metric.
     """
 
     def __init__(self, x: Cloud, y: Cloud, metric: Metric) -> None:
@@ -47,14 +47,14 @@ class TiledPairs:
         return self._costs.largest
 
     def between(self, x: Cloud, y: Cloud) -> TiledPairs:
-        """Return the pairs of other points by the same metric."""
+        """Return the pairs between other points, in the same metric."""
         return TiledPairs(x, y, self._metric)
 
     def coarser(
         self, a: Vector, b: Vector, x_groups: Grouping, y_groups: Grouping
     ) -> tuple[TiledPairs, Vector, Vector]:
-        """Return of groups of points those that stand for all, with their mass."""
-        # Not their centroids: nothing is known of what lies between the points.
+        """Return the pairs between one point per group, with the mass of each group."""
+        # Not the centroids: the user's function may not be meaningful between the points.
         x, mass_a = self.x.representatives(a, x_groups)
         y, mass_b = self.y.representatives(b, y_groups)
         return self.between(x, y), mass_a, mass_b
@@ -79,11 +79,11 @@ class TiledPairs:
         return self._costs.column_minima(f)
 
     def minima(self, f: Vector, g: Vector) -> tuple[Vector, Vector]:
-        """Return both; every cost is computed once."""
+        """Return ``row_minima(g), column_minima(f)``; every cost is computed once."""
         return self._costs.minima(f, g)
 
     def shortlist(self, g: Vector, k: int, tie: float) -> tuple[Vector, Indices, Indices]:
-        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `contract.Pricing`."""
+        """Return f = min_j c(x_i, y_j) − g_j and the shortlist; see `protocol.Pricing`."""
         n, m = self.shape
         f = np.empty(n)
         of_rows, of_columns = np.empty((n, k), np.int32), np.full((m, k), -1, np.int32)
@@ -101,7 +101,7 @@ class TiledPairs:
         )
 
     def violated(self, f: Vector, g: Vector, k: int) -> tuple[Indices, Indices]:
-        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `contract.Pricing`."""
+        """Return rows and columns of pairs with c(x_i, y_j) − g_j < f_i; see `protocol.Pricing`."""
         rows = np.flatnonzero(f > -np.inf)
         m = self.shape[1]
         k = min(k, m)
@@ -115,13 +115,13 @@ class TiledPairs:
         return rows[row], found[row, rank].astype(np.intp)
 
     def _tiles(self, rows: Indices) -> Iterator[tuple[int, int, Indices, NDArray[np.float64]]]:
-        """Yield tiles of the costs of `rows`, from where to where, and where in it each row is."""
+        """Yield (start, stop, numbers, tile): row k of start to stop is ``tile[numbers[k]]``."""
         height = max(1, _TILE // self.shape[1])
         numbers = np.arange(rows.size) % height
         for start in range(0, rows.size, height):
             stop = min(start + height, rows.size)
             cost = self._metric.all_pairs(self.x.points[rows[start:stop]], self.y.points)
-            # A read-only view: numba compiles one signature.
+            # A read-only view, so that numba compiles one signature.
             tile = np.ascontiguousarray(cost).view()
             tile.flags.writeable = False
             yield start, stop, numbers, tile

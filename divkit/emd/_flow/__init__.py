@@ -1,1 +1,1 @@
-"""Flows along the arcs of a graph, which transport by shortest paths is."""
+"""Transport for the shortest-path metric of a graph, as a flow along its arcs."""

@@ -2,8 +2,8 @@
 
 W = min Σ ℓ x over flows x ≥ 0 along arcs of lengths ℓ with out-flow − in-flow = a − b (Beckmann),
 and W = max Σ (a − b) u over u with u_v − u_w ≤ ℓ on every arc from v to w (Kantorovich and
-Rubinstein): as large as the graph, not as the matrix of all distances. What holds on every arc
-holds for every pair of nodes, by adding up along paths.
+Rubinstein). Both programs have the size of the graph, not of the matrix of all distances. If the
+constraints on u hold on every arc they hold for every pair of nodes, by summation along paths.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from divkit.emd._flow.cheapest_flow import Network, Optimum, cheapest
 from divkit.emd._solver_types import Indices, Vector
 from divkit.emd._transport import Transport
 
-# What the potentials are shifted by has so many binary digits of their range, so that whole
-# numbers stay exact.
+# Shifts of the potentials are rounded to so many bits relative to the largest, so that integers
+# stay exact.
 _DIGITS = 30
 
 
@@ -44,7 +44,7 @@ def solve(
     limit: int | None,
     largest: float | None = None,
 ) -> Transport:
-    """Return the answer with its certificate; the plan is made when it is asked for.
+    """Return the answer with its certificate; the plan is computed on demand.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def solve(
     limit : int, optional
         The largest number of pivots of one run of the simplex method.
     largest : float, optional
-        The largest distance, if it is known. Otherwise violations are measured by the largest
+        The largest distance, if it is known. Otherwise violations are relative to the largest
         difference of potentials, which is no larger.
 
     Raises
@@ -69,7 +69,7 @@ def solve(
     ConvergenceError
         If the simplex method does not end, or its answer is not optimal to rounding.
     """
-    # Powers of two, so that no product or sum leaves the range of float64 and no digit is lost.
+    # Scale so that no product or sum leaves the range of float64, by powers of two: exactly.
     mass_exponent, cost_exponent = int(np.frexp(a.sum())[1]), _middle_exponent(network.lengths)
     a, b = np.ldexp(a, -mass_exponent), np.ldexp(b, -mass_exponent)
     mass = float(a.sum())
@@ -109,13 +109,13 @@ def solve(
 
 
 class _Measure(NamedTuple):
-    """What separates a flow and a potential from an optimum."""
+    """A potential, and how far it and a flow are from an optimum."""
 
     f: DoubleDouble
     rounded: float  # by how much `f.high` may violate a length
     value: float
     gap: float
-    error: float  # the largest in a weight
+    error: float  # the largest marginal error
     exact: bool
 
 
@@ -137,7 +137,7 @@ def _measured(
 
 
 def _middle_exponent(lengths: Vector) -> int:
-    """Return the power of two halfway between the shortest and the longest arc, on a log scale."""
+    """Return the binary exponent halfway between those of the shortest and the longest arc."""
     positive = lengths[lengths > 0]
     if not positive.size:
         return 0
@@ -145,12 +145,12 @@ def _middle_exponent(lengths: Vector) -> int:
 
 
 def _supply(a: Vector, b: Vector, component: Indices) -> Vector:
-    """Return a − b, with the rounding of the sums taken from the heaviest node of a component."""
+    """Return a − b, made to sum to 0 in each component at the expense of its heaviest node."""
     supply = a - b
     order = np.argsort(a, kind="stable")
     heaviest = np.empty(component.max() + 1, np.intp)
-    heaviest[component[order]] = order  # the last one stays
-    for _ in range(2):  # the sum has roundings as well
+    heaviest[component[order]] = order  # the last assignment wins
+    for _ in range(2):  # again, as the correction is rounded, too
         supply[heaviest] -= marginal_error(component, supply, np.zeros(heaviest.size))
     return supply
 
@@ -188,7 +188,7 @@ def _range(f: Vector, component: Indices) -> float:
 
 
 def _plan(supply: Vector, stays: Vector, optimum: Optimum, mass_exponent: int) -> Any:
-    """Return the plan of a flow: paths of it, and all common mass stays where it is."""
+    """Return the plan of a flow: its paths, and the mass common to a and b, which stays."""
     with loading:
         from scipy.sparse import coo_array
 

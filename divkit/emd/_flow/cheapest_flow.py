@@ -1,8 +1,8 @@
 """The cheapest flow along the arcs of a graph, coarse to fine.
 
 The network simplex starts from a spanning tree, and the better the tree the fewer its pivots.
-Near nodes are contracted into one until few are left. On the way back the optimal tree of a
-coarse graph and the arcs inside its clusters make up a spanning tree of the next finer one.
+Clusters of nearby nodes are contracted until few nodes are left. On the way back, the optimal tree
+of a coarse graph and the arcs inside its clusters form a spanning tree of the next finer one.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from divkit.emd._flow import contraction
 from divkit.emd._network_simplex.simplex import NetworkSimplex
 from divkit.emd._solver_types import Indices, Mask, NoPlanError, Vector
 
-# Nodes for which any tree is good enough.
+# Up to this many nodes any initial tree is good enough.
 _FEW = 32
-# Arcs that are priced before one enters. In thread order those of neighbors are together, and the
-# pivots that a few of them make stay in the cache.
+# Arcs in a block of pricing. Arcs are sorted along the thread, so the pivots of a small block touch
+# neighboring nodes, which stay in cache.
 _BLOCK = 48
-# How often reduced lengths take the place of lengths, at most.
+# How often lengths are replaced by reduced lengths, at most.
 _REPRICED = 4
-# A graph that keeps more than this share of the nodes is not worth solving first.
+# A coarser graph with more than this share of the nodes is not worth solving first.
 _COARSER = 0.9
 _ROUNDING = np.finfo(np.float64).eps
 
 
 class Network(NamedTuple):
-    """A graph by rows: the arcs of node v are those from ``start[v]`` to ``start[v + 1]``."""
+    """A graph in CSR format: node v has the arcs from ``start[v]`` to ``start[v + 1]``."""
 
     start: Indices
     heads: Indices
     lengths: Vector
-    opposite: Indices  # the number of the arc the other way, −1 where there is none
+    opposite: Indices  # the index of the reverse arc, −1 where there is none
 
     @property
     def nodes(self) -> int:
-        """How many there are."""
+        """The number of nodes."""
         return self.start.size - 1
 
     @property
     def tails(self) -> Indices:
-        """Where each arc begins."""
+        """The tail of each arc."""
         return np.repeat(np.arange(self.nodes), np.diff(self.start))
 
     @property
     def is_forest(self) -> bool:
-        """Whether it has no cycle but back and forth."""
+        """Whether it has no cycles except of an arc and its reverse."""
         edges = self.heads.size - np.count_nonzero(self.opposite >= 0) // 2
         return bool(edges < self.nodes and edges == self.forest().size)
 
@@ -84,7 +84,7 @@ class Optimum(NamedTuple):
 
 
 def by_rows(start: Indices, heads: Indices, lengths: Vector) -> Network:
-    """Return the graph with these rows; the heads of each ascend."""
+    """Return the graph from CSR arrays; the heads in each row ascend."""
     start, heads = start.astype(np.intp), heads.astype(np.intp)
     return Network(start, heads, lengths, contraction.opposites(start, heads))
 
@@ -94,9 +94,9 @@ def cheapest(
 ) -> Optimum:
     """Return the cheapest flow, with out-flow − in-flow = supply at every node.
 
-    `mass` is what the supplies are a difference of: their rounding is measured by it; `limit` the
-    largest number of pivots of one run of the simplex method. With `fine`,
-    potentials have 32 digits, as it takes where mass goes along arcs much shorter than others.
+    The supplies are differences of weights of total `mass`, relative to which they are rounded;
+    `limit` is the largest number of pivots of one run of the simplex method. With `fine`,
+    potentials have 32 digits, as needed if mass moves along arcs much shorter than others.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def cheapest(
         except NoPlanError:
             if optimum is None:
                 raise
-            return optimum  # all that moves is rounding of the mass
+            return optimum  # what these arcs cannot carry is rounding of the mass
         arcs, flow = _carrying(simplex, network)
         lengths = network.lengths[arcs]
         if fine:
@@ -123,8 +123,8 @@ def cheapest(
             arcs, flow = _carrying(simplex, network)
             lengths = network.lengths[arcs]
         pivots += before + simplex.pivots
-        # An arc on which the rounding of the mass would cost more than this whole flow carries
-        # nothing. It is left out, lest potentials of its size drown those that matter.
+        # An arc carries nothing if moving just the rounding of the mass along it would cost more
+        # than the whole flow. Drop it, lest potentials of its size take digits from the others.
         kept = network.lengths <= total(flow * lengths) / (_ROUNDING * mass)
         tails, heads = network.tails[arcs], network.heads[arcs]
         optimum = Optimum(tails, heads, flow, lengths, simplex.fine_potential, pivots)
@@ -134,7 +134,7 @@ def cheapest(
 
 
 def _reprice(simplex: NetworkSimplex) -> None:
-    """Pivot on with the digits that the largest potentials have taken from reduced lengths."""
+    """Go on pivoting with reduced lengths that regain the digits lost to the largest potentials."""
     for _ in range(_REPRICED):
         pivots = simplex.pivots
         simplex.reprice()
@@ -144,9 +144,9 @@ def _reprice(simplex: NetworkSimplex) -> None:
 
 
 def cut_side(supply: Vector, network: Network) -> Mask:
-    """Return nodes that no arc leads out of and that hold more than they need, if there are such.
+    """Return a set of nodes of positive net supply that no arc leaves, if there is one.
 
-    They are a cut that shows that the arcs cannot carry the supplies.
+    Such a cut proves that the arcs cannot carry the supplies.
     """
     return _simplex(supply, network, np.empty(0, np.intp), None).run_phase_one()
 
@@ -154,10 +154,10 @@ def cut_side(supply: Vector, network: Network) -> Mask:
 def _start(
     supply: Vector, network: Network, limit: int | None, *, halved: bool = False
 ) -> tuple[Indices, int]:
-    """Return the arcs of a spanning forest to start from, and how many pivots it took.
+    """Return the arcs of an initial spanning forest, and how many pivots it took.
 
-    A graph is contracted twice before it is solved, and `halved` says that it has been once: to
-    solve one with half of the nodes makes more pivots than it saves.
+    A graph is contracted twice before it is solved, as solving one with half of the nodes takes
+    more pivots than it saves. With `halved`, it has been contracted once.
     """
     if network.is_forest:
         return network.forest(), 0
@@ -182,7 +182,7 @@ def _optimal_forest(supply: Vector, network: Network, limit: int | None) -> tupl
     try:
         simplex.run()
     except NoPlanError:
-        # Supplies that cancel inside the clusters leave roundings, which add up to nothing.
+        # If supplies cancel inside the clusters, only rounding is left, which may be infeasible.
         return basic, before
     arcs, _ = _carrying(simplex, network)
     potential = simplex.potential
@@ -192,7 +192,7 @@ def _optimal_forest(supply: Vector, network: Network, limit: int | None) -> tupl
 
 
 def _carrying(simplex: NetworkSimplex, network: Network) -> tuple[Indices, Vector]:
-    """Return the numbers of the arcs that carry the flow, and how much."""
+    """Return the indices of the arcs that carry flow, and their flow."""
     flow = simplex.flow()
     order = np.argsort(flow.tails, kind="stable")
     tails, heads = flow.tails[order], flow.heads[order]

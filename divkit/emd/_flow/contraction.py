@@ -1,6 +1,6 @@
-"""Coarser graphs, compiled: nodes that are near each other become one.
+"""Graph coarsening, compiled: clusters of nearby nodes are contracted.
 
-Graphs are given by rows: the arcs of node v are those from ``start[v]`` to ``start[v + 1]``.
+Graphs are in CSR format: the arcs of node v are those from ``start[v]`` to ``start[v + 1]``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from divkit._compile import compiled
 def clusters(start, head, length):
     """Put every node into a cluster with near neighbors; return (number, offset, joint).
 
-    A node that is in none founds one with its nearest neighbor that is in none either, and if
-    there is no such it joins that of its nearest neighbor: a cluster of one has no arcs.
-    `number` is that of a node's cluster, `offset` the length of its way to the founder, and
-    `joint` lists the arcs of these ways.
+    A node in no cluster founds one with its nearest neighbor that is in none either; if there is
+    no such neighbor, it joins the cluster of its nearest neighbor, so that only nodes without arcs
+    stay single. `number` is the cluster of each node, `offset` the length of its path to the
+    founder, and `joint` lists the arcs of these paths.
     """
     nodes = start.size - 1
     number = np.full(nodes, -1, np.int64)
@@ -53,8 +53,8 @@ def clusters(start, head, length):
 def contract(start, head, length, opposite, number, offset):
     """Return the graph of the clusters as (start, head, length, opposite, origin).
 
-    An arc of it is as long as the shortest way that there is between two founders over one arc
-    and within their clusters; `origin` is that arc. Arcs inside a cluster are gone.
+    The length of an arc between two clusters is that of the shortest path between their founders
+    with one arc outside the clusters, its `origin`. Arcs inside a cluster are dropped.
     """
     first, member = _members(number)
     size = first.size - 1
@@ -62,7 +62,7 @@ def contract(start, head, length, opposite, number, offset):
     new_head, new_length = np.empty_like(head), np.empty_like(length)
     origin = np.empty(head.size, np.int64)
     image = np.full(head.size, -1, np.int64)
-    place = np.full(size, -1, np.int64)  # of the arc to a cluster, if it is in this row
+    place = np.full(size, -1, np.int64)  # of the arc to each cluster, if in the current row
     arcs = 0
     for cluster in range(size):
         for position in range(first[cluster], first[cluster + 1]):
@@ -131,7 +131,7 @@ def _top(above, node):
 
 @compiled
 def numbers(start, head, tails, heads):
-    """Return the numbers of arcs that are given by their ends, each tail's arcs together."""
+    """Return the indices of arcs that are given by their ends, grouped by tail."""
     place = np.empty(start.size - 1, np.int64)
     found = np.empty(tails.size, np.int64)
     row = -1
@@ -146,9 +146,9 @@ def numbers(start, head, tails, heads):
 
 @compiled
 def opposites(start, head):
-    """Return for every arc the number of the arc the other way, −1 where there is none.
+    """Return the index of the reverse of every arc, −1 where there is none.
 
-    The heads of each row ascend.
+    The heads in each row ascend.
     """
     reached = start[:-1].copy()
     opposite = np.full(head.size, -1, np.int64)

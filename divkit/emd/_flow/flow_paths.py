@@ -1,4 +1,4 @@
-"""The paths that a flow consists of, compiled."""
+"""Path decomposition of a flow, compiled."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from divkit._compile import compiled
 
 @compiled
 def paths(supply, start, head, mass):
-    """Split a flow without cycles into paths; return their (first nodes, last nodes, masses).
+    """Decompose an acyclic flow into paths; return their (first nodes, last nodes, masses).
 
-    The arcs that carry it are given by rows, those of node v from ``start[v]`` to
-    ``start[v + 1]``. A node serves itself first, then its arcs in turn, from what it has in the
-    order in which that came; the last one served takes all that is left, so that no rounding
-    stays behind. Where the arcs are a forest there are fewer paths than nodes with a supply or a
-    demand.
+    The arcs that carry it are in CSR format, those of node v from ``start[v]`` to
+    ``start[v + 1]``. Mass at a node first meets its own demand, then the flow of its arcs in turn,
+    first in, first out; the last one served takes all that is left, so that no rounding stays
+    behind. If the arcs are a forest, there are fewer paths than nodes with a supply or a demand.
     """
     nodes = supply.size
-    # What a node has is a linked list of parcels, from `first` to `last`; what it keeps for
-    # itself is the list of number nodes + node. A parcel is divided at most once each time that
-    # somebody is served.
+    # The mass at a node is a linked list of parcels, from `first` to `last`; the mass that stays
+    # there is list number nodes + node. Serving a demand or an arc divides at most one parcel.
     parcels = 2 * nodes + head.size
     source, amount = np.empty(parcels, np.int64), np.empty(parcels)
     after = np.full(parcels, -1, np.int64)
@@ -55,7 +53,7 @@ def paths(supply, start, head, mass):
 
 @compiled
 def _topological(start, head):
-    """Return the nodes in an order in which every arc leads onwards."""
+    """Return the nodes in topological order."""
     nodes = start.size - 1
     missing = np.zeros(nodes, np.int64)
     for node in head:

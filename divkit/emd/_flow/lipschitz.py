@@ -9,10 +9,10 @@ from divkit._compile import compiled
 def lower(start, head, length, order, high, low):
     """Lower u until u_v ≤ u_w + ℓ for every arc (v, w) of length ℓ.
 
-    What is left is min_w d(v, w) + u_w, with d the lengths of shortest paths. Each u_v is held as
-    ``high[v] + low[v]``, so that no rounding adds up along a path. The arcs of a node are those
-    from ``start[v]`` to ``start[v + 1]``. The nodes are visited in `order`, again and again until
-    nothing changes: twice if u ascends along it, as any that decides u_v is below it.
+    The result is min_w d(v, w) + u_w, with d the shortest-path distance. Each u_v is held as
+    ``high[v] + low[v]``, so that rounding does not accumulate along a path. The arcs of a node are
+    those from ``start[v]`` to ``start[v + 1]``. The nodes are visited in `order` until a pass
+    changes nothing: the second, if the result ascends in it, as u_v depends on lower values only.
     """
     changed = True
     while changed:
@@ -21,7 +21,7 @@ def lower(start, head, length, order, high, low):
             u, rest = high[v], low[v]
             for arc in range(start[v], start[v + 1]):
                 w = head[arc]
-                # The sum of three numbers as two, by the errors of its additions (Knuth).
+                # The sum of three numbers as two, with the errors of the additions (Knuth).
                 total = high[w] + length[arc]
                 of_length = total - high[w]
                 error = (high[w] - (total - of_length)) + (length[arc] - of_length) + low[w]

@@ -1,7 +1,7 @@
-"""A forest to start the network simplex from: ship along the most promising arcs first, compiled.
+"""An initial forest for the network simplex: ship along the most promising arcs first, compiled.
 
-Every shipment empties one of its two nodes, so that no cycle can close. What is left goes to the
-cheapest partners that are left.
+Every shipment exhausts one of its two nodes, so that no cycle can close. Mass left over goes to
+the cheapest partners that can still take it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import numpy as np
 
 from divkit._compile import compiled
 
-# What is left of a shipment and so much smaller is rounding: carried, it would only be in the way.
+# A remainder below this share of the shipment is rounding: shipping it would only add an arc.
 ROUNDING = 1e-12
 
 
 @compiled
 def ship(order, tail, head, excess):
-    """Ship along the arcs in the given order whatever their ends have left; return those used.
+    """Ship as much as possible along the arcs in the given order; return the arcs used.
 
-    `excess` is what the nodes have to give (positive) or to take, and becomes what is left.
+    `excess` is the supply (positive) or demand (negative) of each node, and is reduced in place.
     """
     used = np.empty(excess.size, np.int32)
     count = 0
@@ -37,9 +37,9 @@ def ship(order, tail, head, excess):
 def ship_within(order, tail, head, part, give, take, left):
     """Ship along the arcs in the given order; return what each carries.
 
-    What an arc may carry is limited by what its ends have to `give` and can `take`, and by what is
-    `left` of its part, of which there are several. These become what remains of them, but for
-    what is rounding.
+    The flow on an arc is limited by what its tail can `give`, by what its head can `take`, and by
+    what is `left` for the part that the arc belongs to. All three are reduced in place, and
+    remainders that are rounding set to 0.
     """
     carried = np.zeros(tail.size)
     for arc in order:
@@ -63,9 +63,9 @@ def _difference(amount, moved):
 def match(cost, potential, give, take):
     """Let every row in turn ship to its column of least cost − potential that is not yet full.
 
-    Parameters are a tile of costs, shape (rows, columns), the columns' potentials, and what rows
-    have to give and columns can take, which become what is left. Returns the pairs used and what
-    they carry.
+    Parameters are a tile of costs, shape (rows, columns), the columns' potentials, the supplies
+    of the rows and the demands of the columns, both reduced in place. Returns the pairs used and
+    their flow.
     """
     rows = np.empty(give.size + take.size, np.int64)
     columns = np.empty_like(rows)

@@ -1,7 +1,7 @@
 """Pivots among the arcs of one cell after another, compiled.
 
-Every tree of the forest is joined to the root by an arc without flow, so that a pivot among the
-arcs of a cell touches nothing outside it.
+Every tree of the forest is joined to the root by an artificial arc without flow, so that no flow
+outside the cell changes when one of its arcs enters.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ def improve(tree, potential, tail, head, cost, carried, cells, start, tolerance,
     ----------
     tree, potential : arrays, shape (nodes + 1,)
     tail, head, cost, carried : arrays, shape (arcs,)
-        The arcs, and the flow of those that are not in the tree; it is taken into it.
+        The arcs, and the flow on nonbasic ones, which is moved into the tree.
     cells : array of int, shape (cells, 3)
-        From where to where the arcs of a cell are, and from where on they may carry flow.
+        (first, last, crossing): the arcs of a cell are those from `first` to `last`; only those
+        from `crossing` on may be nonbasic and carry flow.
     start : int
     tolerance : float
-        A reduced cost above −tolerance is 0.
+        Reduced costs above −tolerance count as 0.
     limit : int
         The largest number of pivots.
 
@@ -34,7 +35,7 @@ def improve(tree, potential, tail, head, cost, carried, cells, start, tolerance,
     -------
     status : int
     cell : int
-        Where to go on, if it is `PAUSED`.
+        The cell to resume from if the status is `PAUSED`.
     pivots : int
     """
     done = 0

@@ -1,12 +1,12 @@
-"""A plan made optimal in small cells of nodes first, then in larger ones, until one holds them all.
+"""The network simplex in small cells of nodes first, then in larger ones, until one holds them all.
 
-A pivot walks along paths of the spanning tree and moves the potentials of a subtree, so its price
-grows with the tree. In a cell of some hundred nodes it is hundreds of times cheaper than in a tree
-of a hundred thousand, and most of what is wrong with a plan that serves neighborhoods well can be
-put right there: the flow between cells is kept as it is until the cells are joined. For transport
-that is domain decomposition (Bonafini and Schmitzer 2021, "Domain decomposition for entropy
-regularized optimal transport", Numerische Mathematik 149), with cells that grow. Cells have
-nothing in common before they are joined, and so each thread has a stretch of them for itself.
+A pivot walks along paths of the spanning tree and updates the potentials of a subtree, so its cost
+grows with the tree. In a cell of a few hundred nodes it is hundreds of times cheaper than in a tree
+of a hundred thousand, and most defects of a plan that is good on a coarse scale can be corrected
+there; the flow between cells is fixed until the cells are joined. For transport this is domain
+decomposition (Bonafini and Schmitzer 2021, "Domain decomposition for entropy regularized optimal
+transport", Numerische Mathematik 149), with growing cells. Cells are independent until they are
+joined, so each thread works on its own stretch of consecutive cells.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from divkit.emd._network_simplex.pivots import PAUSED
 from divkit.emd._network_simplex.simplex import TOLERANCE, usual_limit
 from divkit.emd._solver_types import Indices, Vector, limit_reached
 
-# After this share of the nodes as pivots, neighbors in the tree are far apart in memory.
+# Nodes are relabeled after this many pivots per node: tree neighbors have drifted apart in memory.
 _PIVOTS_PER_LABELLING = 1 / 8
-# Levels are counted in this base, in which the numbers of cells are not.
+# Sort keys are _LEVELS * cell + level; there are fewer levels than this.
 _LEVELS = 64
-# Arcs that are worth a thread.
+# Arcs that justify another thread.
 _PER_THREAD = 1 << 13
 
 
@@ -48,17 +48,17 @@ def improve(
     tails, heads : array of int, shape (arcs,)
         Sources and sinks.
     costs, mass : array, shape (arcs,)
-        What the arcs cost and carry.
+        The costs and the flow of the arcs.
     cell : array of int, shape (nodes,)
-        In which of the smallest cells, from 0 on, each node is. Cells 2k and 2k + 1 are joined to
-        cell k of the next level.
+        The number of the smallest cell that each node is in, from 0 on. Cells 2k and 2k + 1 are
+        joined to form cell k of the next level.
     levels : int
-        How many levels to make optimal one after another. Where the last one has a single cell
-        the flow is optimal on these arcs, and on a forest.
+        How many levels to make optimal, one after another. If the last one is a single cell, the
+        flow is optimal on these arcs and supported on a forest.
     limit : int or None
         The largest number of pivots.
     pivots : int
-        How many were made before.
+        The number of pivots made before.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def improve(
     most = usual_limit(nodes) if limit is None else limit
     flow = _Flow.in_order(tails, heads, costs, mass, cell)
     smallest = int(cell.max()).bit_length()
-    # The stretches are 2**depth.
+    # There are 2**depth stretches.
     depth = min(smallest, (_threads.worth(costs.size, _PER_THREAD) - 1).bit_length())
     stretches = [flow.stretch(number, smallest - depth) for number in range(1 << depth)]
     done = 0
@@ -91,7 +91,7 @@ def improve(
 
 
 def _improve(stretches: list[_Stretch], levels: range, limit: int, most: int) -> int:
-    """Make the flow in each stretch optimal; return the pivots."""
+    """Make the flow in each stretch optimal; return the number of pivots."""
     pivots = [0] * len(stretches)
 
     def piece(first: int, last: int) -> None:
@@ -104,16 +104,16 @@ def _improve(stretches: list[_Stretch], levels: range, limit: int, most: int) ->
 
 @dataclass
 class _Flow:
-    """The arcs of a cell together, those that join two smaller ones at its end; nodes likewise."""
+    """Nodes and arcs sorted by cell; arcs between the halves of a cell follow those within."""
 
-    order: Indices  # of the arcs as given
-    key: Indices  # by which they are in order
-    tail: Any  # of 32 bits
+    order: Indices  # indices of the sorted arcs as given
+    key: Indices  # sort keys of the arcs
+    tail: Any  # uint32
     head: Any
     cost: Vector
     carried: Vector
-    cell: Indices  # of the nodes in order
-    scale: float  # of the costs
+    cell: Indices  # of the sorted nodes
+    scale: float  # largest |cost| of an arc that carries mass
 
     @classmethod
     def in_order(
@@ -137,7 +137,7 @@ class _Flow:
         )
 
     def cells(self, number: int, level: int, k: int) -> Indices:
-        """Return the bounds that `nested_loops.improve` takes of the cells of level `k` in one."""
+        """Return bounds for `cell_loops.improve` of all level-`k` cells within the given cell."""
         end = np.arange(number << level, (number + 1) << level, 1 << k) + (1 << k)
         bounds = [
             np.searchsorted(self.key, (end - (1 << k)) * _LEVELS + _LEVELS - 1),
@@ -147,7 +147,7 @@ class _Flow:
         return np.stack(bounds, axis=1)
 
     def stretch(self, number: int, level: int) -> _Stretch:
-        """Return a cell of some level, its nodes without any arc between them."""
+        """Return a cell with an empty forest: every node is joined to the root."""
         first, last = np.searchsorted(self.cell, np.array([number, number + 1]) << level)
         nothing = np.empty(0, np.int32)
         forest = np.zeros(last - first + 1, tree.NODE)
@@ -155,11 +155,11 @@ class _Flow:
         return _Stretch(self, number, level, forest, np.arange(first, last + 1))
 
     def joined(self, left: _Stretch, right: _Stretch) -> _Stretch:
-        """Return the cell that two neighbors make up."""
+        """Return the union of two neighboring cells."""
         n = left.label.size - 1
         forest = np.concatenate([left.forest[:-1], right.forest])
         parent = forest["parent"][:-1].copy()
-        parent[:n][parent[:n] == n] = parent.size  # the root, as it is right of the others
+        parent[:n][parent[:n] == n] = parent.size  # the new root, numbered last
         parent[n:] += n
         arc = forest["arc"][n:-1]
         arc[arc >= 0] += right.first - left.first
@@ -185,7 +185,7 @@ class _Stretch:
         self._head = number_of[flow.head[self.first : last] - begin]
 
     def improve(self, levels: range, limit: int, most: int) -> int:
-        """Make the flow optimal in the cells of one level after another; return the pivots."""
+        """Make the flow optimal in the cells, level by level; return the number of pivots."""
         root_potential, potential = np.zeros(self.label.size), np.zeros(self.label.size)
         batch = max(100, int(self.label.size * _PIVOTS_PER_LABELLING))
         pivots = 0
@@ -216,6 +216,6 @@ class _Stretch:
         return pivots
 
     def cross_over(self) -> None:
-        """Note what the arcs of the forest carry."""
+        """Copy the flow of the forest's arcs back to `_Flow.carried`."""
         basic = self.forest[self.forest["arc"] >= 0]
         self._carried[basic["arc"]] = basic["flow"]

@@ -1,19 +1,19 @@
-"""Pivots of the network simplex' spanning tree, in plain loops.
+"""Pivots on the spanning tree of the network simplex, in plain loops.
 
-They run compiled on records (`divkit.emd._network_simplex.pivots`), or as they are on a list of
-`Node`, and import nothing that compiles.
+They run compiled on records (`divkit.emd._network_simplex.pivots`) or interpreted on a list of
+`Node`, so this module imports nothing that compiles.
 
-A tree is strongly feasible if each of its arcs carries mass or leads to the root. Where several
-arcs of the cycle that an entering arc closes could leave, the last one does, in the direction of
-the entering arc and counted from the apex of the cycle: the tree stays strongly feasible, and no
-tree comes back (Cunningham 1976, "A network simplex method", Mathematical Programming 11).
+A tree is strongly feasible if each of its arcs carries mass or leads to the root. Of several
+blocking arcs, the leaving arc is the last one on the cycle when it is traversed from its apex in
+the direction of the entering arc. This keeps the tree strongly feasible and prevents cycling
+(Cunningham 1976, "A network simplex method", Mathematical Programming 11).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# Unsigned indices spare every compiled access the question whether it counts from the end.
+# Indices are unsigned: compiled code need not check them for negative values (from the end).
 NONE = np.uint32(0xFFFFFFFF)
 
 
@@ -24,7 +24,7 @@ class Node:
 
 
 def pivot(tree, potential, entering, tail, head, reduced):
-    """Exchange a tree arc for the arc `entering`; return False if none limits the flow."""
+    """Let the arc `entering` replace a tree arc; return False if no arc blocks (unbounded)."""
     apex = find_apex(tree, tail, head)
     leaving, from_tail, flow = find_leaving_arc(tree, tail, head, apex)
     if leaving == NONE:
@@ -38,24 +38,25 @@ def pivot(tree, potential, entering, tail, head, reduced):
 
 
 def cross_over(tree, potential, arc, tail, head, reduced, carried):
-    """Make an arc that carries flow outside the tree basic, or empty: a step of crossover.
+    """Make a nonbasic arc that carries flow basic, or empty it: a step of crossover.
 
-    Flow is sent around the cycle that the arc closes, in the direction that costs less, until the
-    arc is empty or a tree arc is, which it replaces then.
+    Flow is sent around the cycle that the arc closes, in the direction that costs less, until
+    either the arc is empty or a tree arc is, which it then replaces.
     """
     cheap = reduced < 0.0
     if not cheap:
-        # Taking flow from the arc is sending it from the head, through the arc, to the tail.
+        # Reducing the flow on the arc sends flow from its head back to its tail.
         tail, head, reduced = head, tail, -reduced
     apex = find_apex(tree, tail, head)
     leaving, from_tail, flow = find_leaving_arc(tree, tail, head, apex)
     if flow == 0.0:
-        # Where nothing moves either way round, as between two trees, the smaller subtree does.
+        # If no flow can move in either direction, as between two trees, move the smaller subtree.
         other, from_other_tail, other_flow = find_leaving_arc(tree, head, tail, apex)
         if other_flow == 0.0 and tree[other].size < tree[leaving].size:
             leaving, from_tail = other, from_other_tail
             cheap, tail, head, reduced = not cheap, head, tail, -reduced
-    # Tied with an arc that would be left empty and leading from the root, it replaces that one.
+    # On a tie with a blocking arc directed away from the root, the arc enters instead: left in
+    # the tree without flow, the blocking arc would violate strong feasibility.
     if not cheap and (carried < flow or (carried == flow and from_tail)):
         augment_flow(tree, tail, head, apex, carried)
         return
@@ -90,9 +91,10 @@ def exchange_arcs(
 
 
 def find_apex(tree, tail, head):
-    """Return where the paths to the root meet; the smaller subtree cannot hold the other node."""
+    """Return the node where the paths from `tail` and `head` to the root meet."""
     u, v = tail, head
     while u != v:
+        # The node of smaller subtree cannot be an ancestor of the other.
         if tree[u].size < tree[v].size:
             u = tree[u].parent
         else:
@@ -101,14 +103,14 @@ def find_apex(tree, tail, head):
 
 
 def find_leaving_arc(tree, tail, head, apex):
-    """Return the lower node of the leaving arc, if it is on the tail's side, and the cycle's flow.
+    """Return the lower node of the leaving arc, whether it is on the tail's side, and the flow.
 
     The cycle runs from the apex down to the tail, over the entering arc, and up from the head.
     """
     leaving, from_tail, flow = NONE, False, np.inf
     node = tail
     while node != apex:
-        # Upwards from the tail is backwards: the first of several is the last on the way.
+        # Upward from the tail is backward on the cycle: the first blocking arc found is the last.
         if tree[node].upward and tree[node].flow < flow:
             leaving, from_tail, flow = node, True, tree[node].flow
         node = tree[node].parent
@@ -132,7 +134,7 @@ def augment_flow(tree, tail, head, apex, flow):
 
 
 def remove_edge(tree, top, apex):
-    """Make the ancestors of `top` forget its subtree; the thread still leads through it."""
+    """Remove the subtree of `top` from its ancestors' sizes and last nodes, not from the thread."""
     size, last, before = tree[top].size, tree[top].last, tree[top].previous
     node = tree[top].parent
     while node != NONE and tree[node].last == last:
@@ -145,11 +147,12 @@ def remove_edge(tree, top, apex):
 
 
 def make_root(tree, top, inner, outer, entering, flow, upward):
-    """Make `inner` the top of the subtree of `top`, below `outer`; return the subtree's last node.
+    """Re-root the subtree of `top` at `inner`, with parent `outer`; return its last node.
 
-    Its thread then starts at `inner` and is taken out of the tree's. Every node from `inner` up
-    to `top` gets the arc of the one before. What was below it but not below that one is a
-    stretch of the thread; the stretches follow one another in the order of the path.
+    The thread of the subtree then starts at `inner`, and is cut out of the tree's thread. On the
+    path from `inner` up to `top`, every node takes over the arc of the one before. Once the subtree
+    of that one is cut out, what is below a node is contiguous in the thread; these parts are
+    concatenated in the order of the path.
     """
     size = tree[top].size
     end = NONE
@@ -186,7 +189,7 @@ def make_root(tree, top, inner, outer, entering, flow, upward):
 
 
 def add_edge(tree, top, last, above, apex, size):
-    """Insert the thread from `top` to `last` after its parent `above`; tell the ancestors."""
+    """Insert the thread from `top` to `last` after its parent `above`; update the ancestors."""
     after = tree[above].next
     tree[above].next = top
     tree[top].previous = above
@@ -214,7 +217,7 @@ def update_potentials(tree, potential, top, last, size, step):
         node = tree[node].next
 
 
-# All are compiled together.
+# The functions to compile, for `pivots`.
 STEPS = (
     pivot,
     cross_over,

@@ -1,4 +1,4 @@
-"""The network simplex' inner loop, compiled: pricing by blocks of arcs."""
+"""The inner loop of the network simplex, compiled: block pricing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ for _step in pivot.STEPS:
 def pivots(tree, potential, tail, head, cost, first, last, tolerance, block, limit):
     """Pivot until no reduced cost is below −tolerance, or `limit` times; return (status, pivots).
 
-    The arcs from `first` to `last` are looked through in blocks, round and round. The best of the
-    first block that has an arc worth entering enters.
+    The arcs from `first` to `last` are priced cyclically, in blocks. The entering arc is the one
+    of most negative reduced cost in the first block that has any.
     """
     done = 0
-    seen = 0  # arcs since the last pivot
+    seen = 0  # arcs priced since the last pivot
     start = first
     while seen < last - first:
         stop = min(start + block, last)

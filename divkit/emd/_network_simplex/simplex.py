@@ -5,7 +5,8 @@ problem where arcs lead from sources to sinks, and any other uncapacitated min-c
 dual is max Σ supply_v π_v over potentials with π_tail − π_head ≤ c_k.
 
 There is no big M. The root is an artificial node; every tree of the forest of basic arcs is joined
-to it by an artificial arc without flow, whose cost is the potential that the caller gives.
+to it by an artificial arc, whose cost is the potential that the caller gives and whose flow is
+driven to 0 in phase one.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from divkit.emd._network_simplex import tree
 from divkit.emd._network_simplex.pivots import PAUSED, UNBOUNDED, pivots
 from divkit.emd._solver_types import Indices, Mask, NoPlanError, Vector, limit_reached
 
-# A reduced cost counts from this share of the largest potential in the tree: some roundings of
-# the sums that potentials are. Costs that no tree arc has do not matter, however large.
+# Reduced costs are compared with this share of the largest potential in the tree, a few roundings:
+# potentials are sums of costs. Costs of nonbasic arcs do not matter, however large.
 TOLERANCE = 2.0**-47
 _FINE_TOLERANCE = 2.0**-98
-# Mass that the artificial arcs may carry, of the whole: the rounding of the supplies.
+# Share of the mass that artificial arcs may carry in a feasible flow: rounding of the supplies.
 ROUNDING = 1e-12
-# How much finer a tolerance is worth starting from another tree, and how often it is tried.
+# The tree is rebuilt if that makes the tolerance finer by this factor, and at most this often.
 _FINER = 2.0**-6
 _MOST_REBUILDS = 4
-# After this share of the nodes as pivots, neighbors in the tree are far apart in memory.
+# Nodes are relabeled after this many pivots per node: tree neighbors have drifted apart in memory.
 _PIVOTS_PER_LABELLING = 1 / 8
 _SMALLEST_BLOCK = 64
-# A few pivots a node are usual; a thousand of them are a sign of cycling.
+# A few pivots per node are usual; a thousand per node are a sign of cycling.
 _USUAL_LIMIT = 1000
 _NO_OPPOSITE = np.empty(0, np.int32)
 
@@ -61,29 +62,27 @@ class NetworkSimplex:
     tails, heads, costs : array, shape (arcs,)
         The arcs; costs are finite.
     basic : array of int
-        The arcs, by number, of a forest that carries what it can of the supplies.
+        Indices of the arcs of an initial forest; artificial arcs carry what it cannot.
     potential : array, shape (nodes,)
-        Potentials to start from: those of the nodes by which the trees of the forest are joined
-        to the root.
+        Initial potentials; used for the nodes that artificial arcs join to the root.
     opposite : array of int, shape (arcs,), optional
-        For each arc the number of the arc the other way, −1 where there is none. With it the
-        forest's arcs may be given in either direction.
+        For each arc the index of its reverse, −1 where there is none. With it the forest's arcs
+        may be given in either direction.
     block : int, optional
-        How many arcs are priced before the best of them enters; by default the root of their
-        number.
+        The number of arcs in a block of pricing; by default about the square root of all.
     limit : int, optional
         The largest number of pivots.
     pivots : int, optional
-        How many were made to find the forest.
+        The number of pivots already made to find the forest.
 
     Attributes
     ----------
     nodes : int
-        How many there are.
+        The number of nodes.
     pivots : int
-        How many were made.
+        The number of pivots made.
     tolerance : float
-        Reduced costs above −tolerance counted as 0 in the end.
+        In the last pricing, reduced costs above −tolerance counted as 0.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class NetworkSimplex:
         self._root_potential = np.append(potential, 0.0)
         self._label = np.arange(nodes + 1)
         self._potential = np.zeros(nodes + 1)
-        # What costs are reduced by, in the order in which the nodes were given.
+        # Potentials that the costs are reduced by, for the nodes in the order given.
         self._base = DoubleDouble.of(np.zeros(nodes))
         self._fine = 0.0
         self._tree = np.zeros(nodes + 1, tree.NODE)
@@ -134,7 +133,7 @@ class NetworkSimplex:
 
     @property
     def artificial_flow(self) -> float:
-        """The flow on artificial arcs: mass that the other arcs do not take to where it is due."""
+        """The flow on artificial arcs: mass that the other arcs do not deliver."""
         artificial = self._tree[:-1][self._tree["arc"][:-1] == tree.ARTIFICIAL]
         flow, upward = artificial["flow"], artificial["upward"]
         return float(max(flow.sum(where=upward), flow.sum(where=~upward)))
@@ -173,8 +172,8 @@ class NetworkSimplex:
         Returns
         -------
         array of bool, shape (nodes,)
-            One side of a cut: the nodes from which no arc leads to the others. What is left on
-            artificial arcs is how much more these nodes hold than they need.
+            One side of a cut: nodes from which no arc leads to the others. The flow left on
+            artificial arcs is the net supply of these nodes.
 
         Raises
         ------
@@ -204,9 +203,9 @@ class NetworkSimplex:
         self._pivot_to_optimum(phase_one=False)
 
     def reprice(self) -> None:
-        """Reduce the costs by the potentials, which are 0 from then on; then `run` once more.
+        """Replace the costs by reduced costs, so that all potentials are 0; then `run` once more.
 
-        Costs far below the largest potential get back the digits that it has taken from them.
+        This restores the digits that costs far below the largest potential have lost to it.
         """
         fine = DoubleDouble(*np.zeros((2, self.nodes + 1)))
         tree.set_fine_potentials(self._tree, self._cost, self._root_potential, fine.high, fine.low)
@@ -221,7 +220,7 @@ class NetworkSimplex:
         self._set_potentials()
 
     def flow(self) -> Flow:
-        """Return the flow, computed from the supplies and the tree once more.
+        """Return the flow, recomputed from the supplies and the tree.
 
         The rounding of the supplies ends up in the heaviest node of each tree of the forest.
         """
@@ -263,17 +262,17 @@ class NetworkSimplex:
                 )
             if status == PAUSED and self.pivots == self._limit:
                 raise limit_reached("the network simplex", self._limit)
-            # Only potentials without the roundings of the pivots say that it is the end.
+            # Only freshly computed potentials, free of rounding from pivots, prove optimality.
             if done == 0 and (phase_one or not self._rebuild_tree()):
                 return
 
     def _rebuild_tree(self) -> bool:
-        """Build the tree anew from the arcs that carry mass, if the tolerance gets much finer.
+        """Rebuild the tree from the arcs that carry mass, if the tolerance gets much finer.
 
-        Basic arcs without mass may cost far more than those with it, and make potentials as large.
+        Basic arcs without mass may cost far more than those with mass, and inflate potentials.
         """
         arcs = self._carrying()
-        # The potentials at the ends of an arc differ by its cost, whatever the tree.
+        # Tree arcs are tight: one end of each has a potential of at least half its cost.
         least = 0.5 * TOLERANCE * float(np.abs(self._cost[arcs]).max(initial=0.0))
         if self._rebuilds_left == 0 or least >= _FINER * self.tolerance:
             return False
@@ -296,17 +295,17 @@ class NetworkSimplex:
         return arcs
 
     def _drop_artificial_flow(self) -> None:
-        """Set the flow on artificial arcs to 0; they lead to the root then."""
+        """Set the flow on artificial arcs to 0, and direct them toward the root."""
         artificial = self._tree["arc"] == tree.ARTIFICIAL
         self._tree["flow"][artificial] = 0.0
         self._tree["upward"][artificial] = True
 
     def _set_potentials(self, *, phase_one: bool = False) -> Vector:
-        """Recompute the potentials, and what is 0 to them; return the costs they are for."""
+        """Recompute the potentials and the tolerance; return the costs that they refer to."""
         cost, root_potential = self._cost, self._root_potential
         if phase_one:
-            # Artificial arcs cost 1 towards the root and nothing back, so that the cost is the
-            # artificial flow. No artificial arc leads from the root without mass, then.
+            # Artificial arcs cost 1 toward the root and 0 away from it, so that the total cost is
+            # the artificial flow. By strong feasibility, those without flow lead to the root.
             cost, root_potential = np.zeros_like(cost), np.where(self._tree["upward"], 1.0, 0.0)
         tree.set_potentials(self._tree, cost, root_potential, self._potential)
         rounding = max(TOLERANCE * float(np.abs(self._potential).max()), self._fine)

@@ -1,8 +1,8 @@
-"""A spanning tree in thread order, compiled: how it is built, labeled and given potentials.
+"""A spanning tree with its thread, compiled: building, relabeling and potentials.
 
-The thread visits the nodes in preorder, so that a subtree is a stretch of it, from its top to its
+The thread visits the nodes in preorder, so that a subtree is contiguous in it, from its top to its
 `last` node (Ahuja, Magnanti and Orlin 1993, "Network Flows", section 11.3). The root is an
-artificial node, the last one; what is joined to it is joined by an artificial arc.
+artificial node, numbered last, and every arc to or from it is artificial.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import numpy as np
 from divkit._compile import compiled, record
 from divkit.emd._network_simplex.pivot import NONE
 
-# One record a node: a pivot visits nodes all over the tree and needs most of what is known there.
+# One record per node: a pivot visits nodes all over the tree and needs most fields of each.
 NODE = record(
     [
         ("parent", np.uint32),
         ("next", np.uint32),  # in the thread
         ("previous", np.uint32),
-        ("last", np.uint32),  # of the subtree below, this node included
+        ("last", np.uint32),  # node in the thread of this node's subtree
         ("size", np.uint32),
-        ("arc", np.int32),  # which joins it to its parent
+        ("arc", np.int32),  # that joins it to its parent
         ("flow", np.float64),
         ("upward", np.bool_),  # whether that arc leads to the parent
     ]
@@ -32,16 +32,16 @@ ARTIFICIAL = np.int32(-1)
 def build_tree(tree, supply, tail, head, basic, opposite):
     """Fill `tree` with the forest of the arcs `basic`, its trees joined to the root.
 
-    The forest's flows follow from the supplies (positive where flow starts). An arc that would
-    carry none, away from the root, or less than none is exchanged for its opposite
-    (``opposite[k]``, −1 or an empty array where there is none), or else cut: the subtree
-    below it is joined to the root. So the tree is strongly feasible: every arc carries mass or
-    leads to the root. What the forest cannot carry is carried by artificial arcs.
+    The forest's flows follow from the supplies (positive where flow starts). An arc whose flow
+    would be negative, or 0 and away from the root, is replaced by its reverse (``opposite[k]``,
+    −1 or an empty array where there is none), or else cut: the subtree below it is joined to the
+    root. So the tree is strongly feasible: every arc carries mass or leads to the root.
+    Artificial arcs carry what the forest cannot.
     """
     nodes = tree.size - 1
     root = np.uint32(nodes)
     parent, order = _rooted(supply, tail, head, basic, tree)
-    # As sums of two numbers: the roundings of very many equal weights would add up.
+    # As sums of two numbers: otherwise the roundings of very many equal weights accumulate.
     excess, rest = supply.copy(), np.zeros(nodes)
     for position in range(nodes - 1, -1, -1):
         node = order[position]
@@ -104,7 +104,7 @@ def set_fine_potentials(tree, cost, root_potential, high, low):
         else:
             above = tree[node].parent
             step = cost[arc] if tree[node].upward else -cost[arc]
-            # The sum of three numbers as two, by the errors of its additions (Knuth).
+            # The sum of three numbers as two, with the errors of the additions (Knuth).
             total = high[above] + step
             of_step = total - high[above]
             rest = (high[above] - (total - of_step)) + (step - of_step) + low[above]
@@ -117,7 +117,7 @@ def set_fine_potentials(tree, cost, root_potential, high, low):
 def relabel(tree, tail, head, cost, root_potential, label):
     """Return all six with the nodes numbered along the thread and the arcs sorted by their tails.
 
-    Neighbors in the tree become neighbors in memory, which is what a pivot waits for.
+    Neighbors in the tree become neighbors in memory: cache misses dominate the cost of a pivot.
     """
     order, number = _along_thread(tree)
     place = _places(tail, number)
@@ -196,8 +196,8 @@ def _places(tail, number):
 def _rooted(supply, tail, head, basic, tree):
     """Return the parents of the forest's nodes and an order in which parents come first.
 
-    The top of a tree is its node of largest supply, which feels the rounding of the others least.
-    The arc to its parent is noted at each node.
+    The top of a tree is its node of largest |supply|, on which the rounding of the others has the
+    least effect. Each node's `arc` is set to the one to its parent.
     """
     nodes = tree.size - 1
     root = np.uint32(nodes)
@@ -209,7 +209,7 @@ def _rooted(supply, tail, head, basic, tree):
         if parent[first] != NONE:
             continue
         top = np.uint32(first)
-        # Twice the same search: from anywhere, to find the top, and from there.
+        # Search twice: from any node, to find the top, then from the top.
         for last_time in range(2):
             begin, end = found, found + 1
             order[begin] = top

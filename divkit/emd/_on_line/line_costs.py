@@ -1,4 +1,4 @@
-"""Costs h(x − y) of points on a line, h convex, whose minima need no matrix.
+"""Costs h(x − y) of points on a line, h convex, whose row and column minima need no matrix.
 
 With both sides in ascending order these costs satisfy Monge's condition,
 c_ij + c_kl ≤ c_il + c_kj for i < k and j < l, and two things follow (Hoffman 1963; Burkard,
@@ -20,9 +20,9 @@ from divkit._cached import cached_property
 from divkit._forks import loading
 from divkit.emd._solver_types import Indices, Vector
 
-# Points from which on compiled loops are worth loading.
+# Number of points from which on compiled loops are worth loading.
 COMPILED = 1 << 12
-# How far apart the rows are that are found first; those in between follow in blocks, in threads.
+# Spacing of the rows whose minima are found first; the others follow in blocks, in threads.
 _ROWS = 1 << 10
 _PER_THREAD = 1 << 16
 
@@ -53,7 +53,7 @@ class LineCosts:
 
     @cached_property
     def largest(self) -> float:
-        """The larger |h| at the ends: the largest of all, where h is nowhere negative."""
+        """The larger |h| at the ends: the largest cost of all if h is nowhere negative."""
         return float(np.max(np.abs(self.h(self.ends))))
 
     @property
@@ -74,7 +74,7 @@ class LineCosts:
         return self._minima(self.y, self.x, f, lambda d: self.h(-d))
 
     def minima(self, f: Vector, g: Vector) -> tuple[Vector, Vector]:
-        """Return both."""
+        """Return ``row_minima(g), column_minima(f)``."""
         return self.row_minima(g), self.column_minima(f)
 
     def _minima(self, x: Vector, y: Vector, g: Vector, h: Callable[[Any], Vector]) -> Vector:
@@ -99,7 +99,7 @@ def both(function: Callable[..., Any], of_x: tuple[Any, ...], of_y: tuple[Any, .
 def _minima(x: Vector, y: Vector, g: Vector, h: Callable[[Any], Vector]) -> Vector:
     """Return min_j h(x_i − y_j) − g_j, by bisection of the rows, all of a level at once."""
     n, m = x.size, y.size
-    # A row more at either end, with the columns that limit all others.
+    # One more row at either end, with the columns that bound those of all others.
     columns = np.empty(n + 2, dtype=np.intp)
     columns[0], columns[n + 1] = 0, m - 1
     minima = np.empty(n)

@@ -12,15 +12,15 @@ import numpy as np
 from divkit._compile import compiled
 from divkit.emd._minimum import minimum
 
-# Terms of one sum, in any order: so few that a plain sum keeps its digits.
+# Terms of one plain sum, in any order: so few that compensation is not needed.
 BLOCK = 512
-# Points whose potentials are measured while they are in a cache, and summed up.
+# Points whose potentials are measured together, while they are in cache.
 CHUNK = 8 * BLOCK
-# The columns of `sums`, a row for each CHUNK of points.
+# The columns of `sums`, which has a row for each CHUNK of points.
 COST, SLACK, SUMS = range(3)
 
-# Where nothing is said of fast mathematics, a function inherits it from the first caller that has
-# it compiled, and the compensated sums below would come to nothing.
+# A function without a `fastmath` option inherits that of the first caller that has it compiled,
+# which could optimize the errors of the compensated sums below away.
 exact = compiled(fastmath=False)
 
 
@@ -28,8 +28,8 @@ exact = compiled(fastmath=False)
 def pair_potentials(x, y, p, start, stop, high, low, f, g):
     """Set the potentials for the costs |x − y|^p that are tight on the pairs (i, i), (i + 1, i).
 
-    They begin with f_start = high + low, two numbers because one would collect a rounding at
-    every step; so does what is returned, f_stop. The arrays `f` and `g` begin at `start`.
+    They begin with f_start = high + low, two numbers because one would accumulate a rounding at
+    every step; f_stop is returned likewise. The arrays `f` and `g` begin at `start`.
     """
     cost, cost_rest = np.empty(BLOCK), np.empty(BLOCK)
     step, step_rest = np.empty(BLOCK), np.empty(BLOCK)
@@ -61,7 +61,7 @@ def _steps(x, y, p, size, cost, cost_rest, step, step_rest):
         step_rest[i] = step_rest[i] - cost_rest[i] + rest
 
 
-# Sums and largest values in any order.
+# For sums and maxima that may be evaluated in any order.
 reduction = compiled(fastmath={"nnan", "nsz", "reassoc"})
 
 
@@ -69,7 +69,7 @@ reduction = compiled(fastmath={"nnan", "nsz", "reassoc"})
 def pair_sums(x, y, p, start, stop):
     """Return f_stop, in two parts, Σ (g_i − f_i) and Σ 1 from `start` to `stop`.
 
-    For the potentials above with f_start = 0.
+    For the potentials of `pair_potentials` with f_start = 0.
     """
     cost, cost_rest = np.empty(BLOCK), np.empty(BLOCK)
     step, step_rest = np.empty(BLOCK), np.empty(BLOCK)
@@ -91,9 +91,9 @@ def pair_sums(x, y, p, start, stop):
 
 @reduction
 def measured_pairs(x, y, p, start, stop, begin, end, sums):
-    """Return what `measure_pairs` does for the potentials above, which are not kept.
+    """Do what `measure_pairs` does, for the potentials of `pair_potentials`, without storing them.
 
-    f_start and f_stop are given, in two parts each.
+    f_start and f_stop are `begin` and `end`, in two parts each.
     """
     f, g = np.empty(CHUNK + 1), np.empty(CHUNK)
     (high, low), drift, most_f, most_g, loosest = begin, 0.0, -np.inf, -np.inf, 0.0
@@ -113,11 +113,11 @@ def measured_pairs(x, y, p, start, stop, begin, end, sums):
 def measure_pairs(x, y, p, f, g, n, sums):
     """Measure potentials for the costs |x − y|^p on the first n pairs (i, i) and (i + 1, i).
 
-    Added to `sums` are those of costs and slacks.
+    The sums of costs and slacks are added to `sums`.
 
     Let f* and g* be tight on all these pairs. They are feasible (`divkit.emd._on_line.line_costs`),
     so that f_i + g_j − c_ij ≤ (f − f*)_i + (g − g*)_j. The differences follow from the slacks,
-    which are computed as if without a rounding; 2p is whole.
+    which are computed in extended precision; 2p must be an integer.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def measure_pairs(x, y, p, f, g, n, sums):
     drift : float
         f − f* after the last pair.
     loosest : float
-        The largest slack in size.
+        The largest |slack|.
     """
     cost, slack, crossing = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     rest = np.empty(BLOCK)
@@ -146,7 +146,7 @@ def measure_pairs(x, y, p, f, g, n, sums):
             of_slack += slack[i]
         sums[COST] += of_cost
         sums[SLACK] += of_slack
-        # Maxima, as minima of the negative numbers: see `minimum`.
+        # Maxima as minima of the negated numbers, for speed: see `minimum`.
         slack_block, crossing_block = slack[:size], crossing[:size]
         for i in range(size):
             least = minimum(-abs(slack_block[i]), -abs(crossing_block[i]))
@@ -160,9 +160,9 @@ def measure_pairs(x, y, p, f, g, n, sums):
 
 @exact
 def powers(x, y, p, cost, rest):
-    """Set |x − y|^p as a rounded number and what is missing of it.
+    """Set |x − y|^p as a rounded number, `cost`, and its error, `rest`.
 
-    With about 100 bits for the sum of both if 2p is whole, with 0 for what is missing if not.
+    Their sum has about 100 bits if `has_exact_powers(p)`; otherwise `rest` is 0.
     """
     if not has_exact_powers(p):
         for i in range(cost.size):
@@ -191,7 +191,7 @@ def _slacks(cost, rest, f, g, slack):
 
 @exact
 def has_exact_powers(p):
-    """Tell whether |x − y|^p is known to more digits than a number has."""
+    """Return whether `powers` computes |x − y|^p to more digits than float64 has."""
     return 2.0 * p % 1.0 == 0.0 and p <= 16.0
 
 
@@ -205,14 +205,14 @@ def slack_of(cost, rest, f, g):
 
 @exact
 def _distance(x, y):
-    """Return |x − y| as a rounded number and what is missing."""
+    """Return |x − y| as a rounded number and its error."""
     across, rest = difference(x, y)
     return abs(across), rest if across >= 0.0 else -rest
 
 
 @exact
 def _root(s, s_rest):
-    """Return the square root of s + s_rest as a rounded number and what is missing."""
+    """Return the square root of s + s_rest as a rounded number and its error."""
     root = math.sqrt(s)
     square, rest = _product(root, 0.0, root, 0.0)
     return root, (s - square - rest + s_rest) / (2.0 * root if root > 0.0 else 1.0)
@@ -220,7 +220,7 @@ def _root(s, s_rest):
 
 @exact
 def _product(s, s_rest, t, t_rest):
-    """Return (s + s_rest)(t + t_rest) as a rounded number and what is missing (Dekker)."""
+    """Return (s + s_rest)(t + t_rest) as a rounded number and its error (Dekker)."""
     s_high, t_high = _upper_half(s), _upper_half(t)
     s_low, t_low = s - s_high, t - t_high
     product = s * t
@@ -237,7 +237,7 @@ def _upper_half(s):
 
 @exact
 def difference(s, t):
-    """Return s − t as a rounded number and what is missing (Knuth's two-sum)."""
+    """Return s − t as a rounded number and its error (Knuth's two-sum)."""
     difference = s - t
     of_t = difference - s
     return difference, (s - (difference - of_t)) - (t + of_t)
@@ -247,7 +247,7 @@ def difference(s, t):
 def reduce(x, y, g, p, columns):
     """Keep the columns that may hold the minimum of |x_i − y_j|^p − g_j in some row.
 
-    Returned is their number, which is at most that of the rows: the first step of SMAWK
+    Returns their number, which is at most that of the rows: the reduction step of SMAWK
     (Aggarwal et al. 1987, "Geometric applications of a matrix-searching algorithm").
     """
     kept = 0
@@ -267,8 +267,8 @@ def reduce(x, y, g, p, columns):
 def bisect(x, y, g, p, start, stop, lower, upper, columns, minima):
     """Find the minima of |x_i − y_j|^p − g_j for rows `start` to `stop`, and their columns.
 
-    Columns rise with the row: those of the rows in between lie in between. All of them are
-    between `lower` and `upper`.
+    The columns ascend with the row, so those of two rows bound those of all rows in between. All
+    of them are between `lower` and `upper`.
     """
     half = 1
     while 2 * half <= stop - start:

@@ -1,4 +1,4 @@
-"""Many points on a line: the value and its certificate at once, the rest when it is asked for.
+"""Many points on a line: the value and its certificate at once, plan and potentials on demand.
 
 For the costs |x − y|^p, in compiled loops over the sorted points. Neither value nor certificate
 needs to know where the points were before they were sorted.
@@ -29,19 +29,19 @@ Orders = Callable[[], tuple[Indices, Indices]]
 
 # How far potentials may be from feasible and tight, relative to the largest cost.
 _ROUNDING = 64 * np.finfo(np.float64).eps
-# Powers so small that what their rounding leaves may not be a number any more.
+# If all costs are below this, the errors of their rounding may underflow.
 _SMALLEST_POWER = 2.0**-900
 
 
 def matched(
     costs: LineCosts, p: float, x: Vector, y: Vector, weight: float, mass: float
 ) -> Transport | None:
-    """Return the answer for as many points on either side, of equal weight.
+    """Return the answer for equally many points on both sides, all of equal weight.
 
     Parameters
     ----------
     costs : LineCosts
-        |x − y|^p, of the sorted points, whose memory is taken where there is an answer.
+        |x − y|^p, of the sorted points, whose arrays are overwritten if there is an answer.
     p : float
         The power.
     x, y : ndarray
@@ -52,15 +52,16 @@ def matched(
     Returns
     -------
     Transport or None
-        None if the potentials have to be mended.
+        None if the potentials are not exact enough and have to be repaired.
     """
     pairs = Pairs(costs.x, costs.y, p)
     measure = pairs.measured if _is_exact(costs, p) else partial(_by_transforms, costs, pairs)
     answer = _Matched(costs.x, costs.y, pairs, weight)
     t = _transport(costs, p, measure(costs.x, costs.y), mass, answer)
     if t is not None:
-        # What is put off needs them, whatever the caller's arrays hold by then; and to touch more
-        # memory than that of the sorted points would take as long as to measure the potentials.
+        # The plan and potentials on demand need `x` and `y`, which the caller may have changed by
+        # then. Copying into the sorted arrays is cheap: touching new memory would take as long as
+        # measuring the potentials.
         both(np.copyto, (costs.x, x), (costs.y, y))
     return t
 
@@ -70,7 +71,7 @@ def weighted(
 ) -> Transport | None:
     """Return the answer for sorted points of positive weights `a` and `b`, in multiples of `unit`.
 
-    `orders` tells which point is the i-th, of either side. The rest is as for `matched`.
+    `orders` returns the sorting order of each side. The rest is as for `matched`.
     """
     stairs = Stairs(costs.x, costs.y, p, a, b, unit)
     measured = stairs.measured()
@@ -81,7 +82,7 @@ def weighted(
 
 
 def _is_exact(costs: LineCosts, p: float) -> bool:
-    """Tell whether slacks along a staircase say how far from feasible potentials are anywhere."""
+    """Return whether the slacks along a staircase bound the violation of all pairs."""
     return p == 1 or (line_loops.has_exact_powers(p) and costs.largest > _SMALLEST_POWER)
 
 
@@ -100,10 +101,10 @@ def _transport(
     costs: LineCosts, p: float, measured: Measured, mass: float, answer: _Matched | _Served
 ) -> Transport | None:
     value, fault = measured.value, measured.fault
-    # No potential is larger: those of a side differ by no more than costs do.
+    # No potential is larger: those of one side differ by no more than costs do.
     size = 2 * costs.largest
     if _is_exact(costs, p):
-        # The potentials of which those in float64 are the roundings are tight and feasible.
+        # The potentials before rounding to float64 are tight and feasible.
         gap = fault + fine_rounding(value, size)
     else:
         gap = measured.slack + fault + measured.violation
@@ -126,7 +127,7 @@ def _transport(
 
 @dataclass(frozen=True, eq=False)
 class _Matched:
-    """Points as given that are matched in order: what is put off."""
+    """The plan and potentials of `matched`, on demand, from the points as given."""
 
     x: Vector
     y: Vector
@@ -153,7 +154,7 @@ class _Matched:
 
 @dataclass(frozen=True, eq=False)
 class _Served:
-    """Sorted points that are served in order: what is put off."""
+    """The plan and potentials of `weighted`, on demand, from the sorted points."""
 
     find_orders: Orders
     stairs: Stairs

@@ -1,7 +1,7 @@
 """The order of points on a line, with their weights.
 
-Numbers are sorted several times as fast as numbers with their places, so that the place is packed
-into the last digits of a number that rises with the point.
+Numbers are sorted several times as fast as numbers with their indices, so each index is packed
+into the low bits of an integer key that ascends with the point.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from divkit.emd._on_line import order_loops
 from divkit.emd._solver_types import Indices, Vector
 
-# Of a float64.
+# Significant bits of a float64.
 _DIGITS = 53
 
 
@@ -31,6 +31,6 @@ def ordered(x: Vector, a: Vector) -> tuple[Indices, Vector, Vector]:
         order, x_sorted, a_sorted = keys.view(np.intp), np.empty_like(x), np.empty_like(a)
         if order_loops.unpack(keys, place_bits, x, a, order, x_sorted, a_sorted):
             return order, x_sorted, a_sorted
-    # All in one place, or so unevenly spread that many share a key; or not finite.
+    # All points coincide, or are so unevenly spread that many share a key, or the range overflows.
     order = np.argsort(x)
     return order, x[order], a[order]

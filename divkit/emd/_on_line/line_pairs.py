@@ -16,8 +16,8 @@ from divkit.emd._solver_types import Vector
 class Pairs:
     """Potentials of equal sums that are tight on the pairs (i, i), the plan, and (i + 1, i).
 
-    They are computed when they are measured and again when they are asked for: that takes less
-    than to keep them. The sorted points are not kept either.
+    They are recomputed whenever they are needed, which costs less than storing them. The sorted
+    points are not stored either.
     """
 
     def __init__(self, x: Vector, y: Vector, p: float) -> None:
@@ -33,7 +33,7 @@ class Pairs:
         self.bounds = bounds(each(gain, self.stretches))
 
     def potentials(self, x: Vector, y: Vector) -> tuple[Vector, Vector]:
-        """Return them for the sorted points."""
+        """Return the potentials for the sorted points."""
         f, g = np.empty_like(x), np.empty_like(y)
 
         def solve(k: int) -> None:
@@ -45,7 +45,7 @@ class Pairs:
         return f, g
 
     def measured(self, x: Vector, y: Vector) -> Measured:
-        """Measure them without going through other pairs; exact powers are needed."""
+        """Measure the potentials without visiting other pairs; requires exact powers."""
 
         def measure(k: int) -> Any:
             stretch, ends = self.cuts[k : k + 2], self.bounds[k : k + 2]
@@ -54,5 +54,5 @@ class Pairs:
 
         violation, loosest, sums = joined(each(measure, self.stretches))
         cost, slack = (total(sums[:, column]) / x.size for column in (COST, SLACK))
-        # The marginals of a permutation are right.
+        # The marginals of a permutation are exact.
         return Measured(cost, slack, 0.0, violation, loosest, 0.0)

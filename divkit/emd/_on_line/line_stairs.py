@@ -15,10 +15,10 @@ from divkit.emd._solver_types import Indices, Vector
 
 
 class Stairs:
-    """The plan, and potentials tight on its cells that weigh the same on both sides.
+    """The plan, and potentials tight on its cells, with Σ a_i f_i = Σ b_j g_j.
 
-    The weights are multiples of `unit`. The potentials are computed when they are measured and
-    again when they are asked for.
+    The weights are given in multiples of `unit`. The potentials are recomputed whenever they are
+    needed.
     """
 
     def __init__(self, x: Vector, y: Vector, p: float, a: Vector, b: Vector, unit: float) -> None:
@@ -35,7 +35,7 @@ class Stairs:
         self.bounds = bounds(each(gain, len(self.rows)))
 
     def _serve(self, stretches: int) -> bool:
-        """Find the plan; return whether the stretches join."""
+        """Find the plan in this many stretches; return whether they fit together."""
         n = self.x.size
         self.rows = np.arange(stretches) * n // stretches
         columns, highs, lows = np.empty(stretches, np.intp), *np.empty((2, stretches))
@@ -59,7 +59,7 @@ class Stairs:
         return *staircase.cells(self.down), self.unit * self.mass
 
     def potentials(self) -> tuple[Vector, Vector]:
-        """Return them for the sorted points."""
+        """Return the potentials for the sorted points."""
         f, g = np.empty_like(self.x), np.empty_like(self.y)
 
         def solve(k: int) -> None:
@@ -70,9 +70,9 @@ class Stairs:
         return f, g
 
     def measured(self) -> Measured:
-        """Measure plan and potentials, without going through other pairs; with exact powers.
+        """Measure plan and potentials, without visiting other pairs.
 
-        Otherwise the violation is meaningless.
+        Without exact powers the violation is meaningless.
         """
 
         def measure(k: int) -> Any:
@@ -84,7 +84,7 @@ class Stairs:
 
         found = each(measure, len(self.rows))
         violation, loosest, sums = joined(found)
-        # The column that two stretches share has one potential, which either computes.
+        # Consecutive stretches share a column; both compute its potential, and must agree.
         if any(one[7] != other[6] for one, other in pairwise(found)):
             loosest = np.inf
         mass = float(self.a.sum())

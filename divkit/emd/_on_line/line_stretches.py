@@ -1,4 +1,4 @@
-"""Stretches of sorted points, in threads: where their potentials begin, and what all come to."""
+"""Stretches of sorted points, one per thread: their initial potentials and combined results."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from divkit import _threads
 from divkit.emd._on_line.line_loops import CHUNK, SUMS
 
 T = TypeVar("T")
-# The sum of both, as a rounded number and what is missing.
+# A number in two parts, rounded and its error; it is their sum.
 InTwo = tuple[float, float]
 
-# Points that are worth a thread.
+# Points that justify another thread.
 PER_THREAD = 1 << 17
 
 
 class Measured(NamedTuple):
-    """What the plan costs, and how far it and its potentials are from right; for a mass of 1."""
+    """The cost of the plan and the errors of plan and potentials, per unit of mass."""
 
     value: float
     slack: float  # the sum of mass · slack
-    fault: float  # what the faults of the marginals are worth
+    fault: float  # the sum of the marginal errors times their potentials
     violation: float
-    loosest: float  # the largest slack, in size, on the cells where the potentials are tight
+    loosest: float  # the largest |slack| on the cells where the potentials are tight
     primal_residual: float
 
 
 class Gain(NamedTuple):
-    """What potentials do on a stretch if f is 0 where it begins."""
+    """Sums over a stretch, for tight potentials with f = 0 where it begins."""
 
-    high: float
+    high: float  # f at the end is high + low
     low: float
-    apart: float
-    weight: float
+    apart: float  # the sum of mass · (g − f)
+    weight: float  # the sum of mass
 
 
 def number(points: int) -> int:
-    """Return how many stretches there should be of so many points."""
+    """Return into how many stretches to divide so many points."""
     return _threads.worth(points, PER_THREAD)
 
 
@@ -58,9 +58,9 @@ def each(piece: Callable[[int], T], stretches: int) -> list[T]:
 
 
 def bounds(gains: Sequence[Gain]) -> list[InTwo]:
-    """Return f where each stretch begins, and at the end of all, if both sides weigh the same.
+    """Return f where each stretch begins, and at the end of the last.
 
-    f gains high + low on a stretch, whose weight times f is less than that times g by `apart`.
+    It is shifted so that the sums of mass · f and mass · g over all stretches are equal.
     """
     ends = [(gain.high, gain.low) for gain in gains]
     offsets = [_in_two(*chain.from_iterable(ends[:k])) for k in range(len(ends) + 1)]
@@ -78,10 +78,9 @@ def no_sums(start: int, stop: int) -> Any:
 
 
 def joined(found: Sequence[Any]) -> tuple[float, float, Any]:
-    """Return the violation, the largest slack and all sums.
+    """Return the violation, the largest |slack| and all sums, from the results of each stretch.
 
-    From what the loops return for each stretch, first ``most_f, most_g, drift, loosest``, and the
-    sums, last.
+    These begin with ``most_f, most_g, drift, loosest`` and end with the sums.
     """
     drift, most_f, most_g, loosest = 0.0, -math.inf, -math.inf, 0.0
     for of_f, of_g, further, loose, *_ in found:

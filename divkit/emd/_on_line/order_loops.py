@@ -6,20 +6,20 @@ import numpy as np
 
 from divkit.emd._on_line.line_loops import exact
 
-# Points that share a key are put in order one by one: so many moves a point are worth it.
+# Points that share a key are sorted by insertion, with up to this many moves per point.
 _MOVES = 4
 
 
 @exact
 def pack(x, low, scale, place_bits, keys):
-    """Set keys that rise with x, followed by the places."""
+    """Set keys that ascend with x, with the indices in their low bits."""
     for i in range(x.size):
         keys[i] = (np.uint64((x[i] - low) * scale) << np.uint64(place_bits)) | np.uint64(i)
 
 
 @exact
 def unpack(keys, place_bits, x, a, order, x_sorted, a_sorted):
-    """Set the order that sorted keys tell, x and a in it; return whether x is in order then.
+    """Set the order given by sorted keys, and x and a in it; return whether x is sorted then.
 
     `keys` and `order` may be the same memory.
     """

@@ -1,9 +1,9 @@
 """The plan that serves sources and sinks in their order, and potentials tight along it.
 
 The cells of that plan form a staircase from (0, 0) to (n − 1, m − 1), n + m − 1 in all: each step
-goes down to the next row or right to the next column, which an array of n + m − 2 booleans
-tells. The functions are plain loops: for lists as they are, compiled for arrays
-(`divkit.emd._on_line.line_loops`).
+goes down to the next row or right to the next column, as recorded in an array of n + m − 2
+booleans. The loops run interpreted on lists and compiled on arrays
+(`divkit.emd._on_line.staircase_loops`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def cells(down: Any) -> tuple[Indices, Indices]:
 
 
 def plan(x_order: Indices, y_order: Indices, rows: Indices, columns: Indices, mass: Vector) -> Any:
-    """Return a csr_array with the mass of sorted cells at the places their points have."""
+    """Return the plan for the points as given, a csr_array, from its cells for sorted points."""
     with loading:
         from scipy.sparse import coo_array
 
@@ -39,9 +39,9 @@ def north_west(
 ) -> int:
     """Fill in the staircase of the north-west corner rule and the mass of its cells.
 
-    From the cell (i, j), entered from above, to where row `stop` is entered, in the column that
-    is returned. high + low is what the sources before i have less what the sinks up to j take.
-    Cells of mass 0 are among them where a source and a sink are served at once (Peyré and Cuturi
+    It begins in the cell (i, j), entered from above, and ends where row `stop` is entered, in the
+    column that is returned. high + low is the mass of the sources before i minus that of the sinks
+    up to j. Where a source and a sink are exhausted at once, a cell has mass 0 (Peyré and Cuturi
     2019, section 3.4.2).
     """
     n, m, k = len(a), len(b), i + j
@@ -49,7 +49,7 @@ def north_west(
         j = k - i
         of_row, of_column, from_above = a[i], b[j], high <= 0.0
         mass[k] = min(abs(high + low), of_row if from_above else of_column)
-        # Two numbers: what a thousand roundings take from one would show.
+        # Two numbers, as a thousand roundings of a single one would be noticeable.
         change = of_row if from_above else -of_column
         total = high + change
         of_change = total - high
@@ -63,8 +63,8 @@ def north_west(
         down[k] = high <= 0.0
         i += high <= 0.0
         k += 1
-    # The last source serves whatever sinks are left, and the last sink takes what is left: the
-    # masses agree but for rounding.
+    # The last source serves all sinks that are left, and the last sink takes all mass that is left:
+    # the masses agree except for rounding.
     if i == n - 1:
         mass[k] += max(-high, 0.0)
         while j < m - 1:
@@ -87,7 +87,7 @@ def potentials(down: Any, cost: Any, f: Any, g: Any) -> None:
 
     A step down changes only f, a step to the right only g.
     """
-    # Each is the sum of two numbers: one would collect a rounding at every step.
+    # Each is the sum of two numbers: one would accumulate a rounding at every step.
     i, f_high, f_low = 0, 0.0, 0.0
     j, g_high, g_low = 0, cost[0], 0.0
     f[0], g[0] = f_high, g_high

@@ -27,9 +27,9 @@ potentials = exact(staircase.potentials)
 
 @exact
 def entered(a, b, rows, columns, highs, lows):
-    """Find the columns in which the staircase of `north_west` enters rows, from the second on.
+    """Find the columns in which the staircase of `north_west` enters the given rows.
 
-    With what its arguments `high` and `low` are there.
+    Its arguments `high` and `low` there go to `highs` and `lows`.
     """
     high, low, j = -b[0], 0.0, 0
     k = 0
@@ -73,7 +73,7 @@ def sums_of(x, y, p, down, mass, start, stop, i):
 
 @exact
 def keep(x, y, p, down, start, stop, i, begin, f_kept, g_kept):
-    """Set the potentials for sorted points that are tight on the cells, with f = begin there."""
+    """Store the potentials that are tight on the cells, with f = begin at `start`."""
     scratch = _scratch()
     f, g = scratch[:2]
     high, low = begin
@@ -89,7 +89,7 @@ def keep(x, y, p, down, start, stop, i, begin, f_kept, g_kept):
 
 @exact
 def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
-    """Measure the plan and the potentials that are tight on its cells, which are not kept.
+    """Measure the plan and the potentials that are tight on its cells, without storing them.
 
     Returns
     -------
@@ -138,13 +138,13 @@ def measured(x, y, a, b, p, down, mass, start, stop, i, begin, end, sums):
 
 @reduction
 def measure_slacks(cost, rest, f, g, mass, down, slack, change, sums):
-    """Measure potentials on consecutive cells, one more than `mass` has if they are not the last.
+    """Measure potentials on consecutive cells: those of `mass`, and the next if there is one.
 
-    Added to `sums` are mass · cost and mass · slack.
+    The sums of mass · cost and mass · slack are added to `sums`.
 
     Let f* and g* be tight on all these cells. They are feasible (`divkit.emd._on_line.line_costs`),
     so that f_i + g_j − c_ij ≤ (f − f*)_i + (g − g*)_j. The differences follow from the slacks,
-    which are computed as if without a rounding where `cost` and `rest` are.
+    which are computed in extended precision if ``cost + rest`` is.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def measure_slacks(cost, rest, f, g, mass, down, slack, change, sums):
     drift : float
         f − f* on the cell after the last of `mass`.
     loosest : float
-        The largest slack in size.
+        The largest |slack|.
     """
     size, inner = mass.size, cost.size - 1
     for k in range(cost.size):
@@ -180,10 +180,11 @@ def measure_slacks(cost, rest, f, g, mass, down, slack, change, sums):
 
 @exact
 def measure_marginals(a, b, f, g, mass, down, served, taken):
-    """Return the largest difference between a marginal and its weight, and what is carried on.
+    """Return (error, fault, served, taken) for consecutive cells.
 
-    Second is what the differences are worth, each times its potential; what is carried on is what
-    the last row has served and what the last column has taken, in two parts each.
+    `error` is the largest difference between a marginal and its weight, and `fault` the sum of the
+    differences times their potentials. `served` and `taken` are the mass so far of the last row
+    and of the last column, in two parts each, to go on with.
     """
     (served, served_rest), (taken, taken_rest), error, fault = served, taken, 0.0, 0.0
     for k in range(mass.size):
@@ -233,8 +234,8 @@ def _scratch():
 def _tight(x, y, p, down, start, size, i, high, low, before, scratch):
     """Set f, g and the costs on `size` cells from `start` on and on the next, if there is one.
 
-    The potentials are tight; f begins with high + low in row i, and `before` is g of the column
-    entered before, if any. Returned is the same for the cell after the last.
+    The potentials are tight; f begins with high + low in row i, and `before` is g of the current
+    column, nan if not known. Returns (high, low, before, i) for the cell after the last.
     """
     f, g, cost, rest, step, step_rest, x_of, y_of = scratch
     count = min(size + 1, down.size + 1 - start)
@@ -256,7 +257,7 @@ def _tight(x, y, p, down, start, size, i, high, low, before, scratch):
         f_high, f_low = f[k], g[k]
         f[k] = f_high + f_low
         g[k] = slack_of(cost[k], rest[k], f_high, f_low)
-    # A column has one potential, though it could be computed in every row.
+    # A column has one potential: keep that of its first row.
     if before == before and down[start - 1]:
         g[0] = before
     for k in range(count - 1):

@@ -1,1 +1,1 @@
-"""Small problems: the network simplex on all pairs, in loops that run plain and compiled."""
+"""Small problems: the network simplex on all pairs, in loops that run interpreted and compiled."""

@@ -1,10 +1,10 @@
 """The network simplex on all pairs of a transport problem, in plain loops.
 
-The same functions run as they stand on lists, and compiled on arrays
-(`divkit.emd._small.small_compiled`), to the same bits; so they import nothing that compiles.
-Sources are the nodes 0 to n − 1, sinks the nodes n to n + m − 1, and the root comes last. An arc
-leads from a source to a sink, and its ends say which it is. The arcs to the root and the tolerances
-are those of `divkit.emd._network_simplex.simplex`.
+The same functions run interpreted on lists and compiled on arrays
+(`divkit.emd._small.small_compiled`), with bitwise equal results; so this module imports nothing
+that compiles. Sources are the nodes 0 to n − 1, sinks the nodes n to n + m − 1, and the root comes
+last. An arc leads from a source to a sink, and is identified by its ends. Artificial arcs and
+tolerances are as in `divkit.emd._network_simplex.simplex`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ OPTIMAL, STUCK, LIMIT = 0, 1, 2
 # As in `divkit.emd._network_simplex.simplex`.
 _TOLERANCE = 2.0**-47
 _ROUNDING = 1e-12
-# Rows and pairs at least of which the best arc enters, from the first row on that has one.
+# The best arc of at least this many rows and pairs enters, from the first row with a candidate on.
 _ROWS, _PAIRS = 2, 1024
-# Pivots after which potentials are swept of the rounding that they have collected.
+# At least this many pivots are made before the potentials are recomputed, to remove their rounding.
 _FEWEST_PIVOTS = 100
-# A flow of this share of both masses that it joins, or less, is rounding.
+# A flow up to this share of the mass of either end is rounding.
 _NOTHING = 2.0**-50
 
 
@@ -32,25 +32,25 @@ class State(NamedTuple):
 
     tree: Any  # nodes and the root
     potential: Any  # π, with which tree arcs have cost − π[tail] + π[head] = 0
-    atoms: Any  # what else there is to a node
+    atoms: Any  # the other data of the nodes
 
 
 class Atom:
-    """A source, a sink or the root; and a place in four lists of nodes."""
+    """A source, a sink or the root; the last four fields are entries of lists of nodes."""
 
     __slots__ = ("heaviest", "left", "mass", "number", "open", "order", "top")
 
     number: int
     mass: float  # positive
-    left: float  # of the mass, not shipped yet
-    order: int  # nodes but the root, each after its subtree
-    open: int  # sinks that are not full
-    top: int  # of this node, where its part of the forest begins
-    heaviest: int  # in the part that begins at this node
+    left: float  # mass not shipped yet
+    order: int  # a list of all nodes but the root, each after its subtree
+    open: int  # a list of the sinks that are not full
+    top: int  # the root of this node's tree in the forest that carries mass
+    heaviest: int  # the heaviest node in the tree rooted at this node
 
 
 def state(nodes: int) -> State:
-    """Return a state for so many sources and sinks, without masses."""
+    """Return a state for `nodes` sources and sinks together, without their masses."""
     tree = [Node() for _ in range(nodes + 1)]
     atoms = [Atom() for _ in range(nodes + 1)]
     for number, atom in enumerate(atoms):
@@ -67,7 +67,7 @@ def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
         With the masses filled in.
     cost : list or array, n rows of m
         At least 0; +inf forbids a pair. The closer the least cost of every row and column is to
-        0, the better is the start.
+        0, the better is the initial tree.
     limit : int
         The largest number of pivots.
     """
@@ -90,13 +90,13 @@ def solve(s: State, cost: Any, limit: int) -> tuple[int, int]:
     return status, pivots + more
 
 
-# --- the first tree ---
+# --- the initial tree ---
 
 
 def _ship(s: State, cost: Any) -> float:
-    """Ship along arcs without cost, then along the cheapest; return the mass of the sources.
+    """Ship along arcs of cost 0, then along the cheapest; return the mass of the sources.
 
-    Every shipment empties a node, which becomes a child of the other. So the arcs that carry mass
+    Every shipment exhausts a node, which becomes a child of the other. So the arcs that carry mass
     are a forest, and the subtree of a node is complete when the node itself gets a parent.
     """
     n, nodes = len(cost), len(s.tree) - 1
@@ -117,7 +117,7 @@ def _ship(s: State, cost: Any) -> float:
         if s.atoms[node].left > 0.0:
             s.atoms[number].open = node
             number += 1
-    # The heaviest comes last: it feels least what rounding leaves nothing of.
+    # The heaviest source comes last: it absorbs the rounding of all others with the least effect.
     for turn in range(n):
         i = heaviest if turn == n - 1 else turn if turn < heaviest else turn + 1
         joined, number = _ship_to_the_cheapest(s, cost[i], i, joined, number, n)
@@ -134,7 +134,7 @@ def _ship(s: State, cost: Any) -> float:
 def _ship_to_the_cheapest(
     s: State, row: Any, i: int, joined: int, number: int, n: int
 ) -> tuple[int, int]:
-    """Empty source `i` into the cheapest of the `number` sinks that are open."""
+    """Ship from source `i` to the cheapest of the `number` open sinks until it is exhausted."""
     while s.atoms[i].left > 0.0 and number > 0:
         best, place = 0, -1
         for k in range(number):
@@ -152,7 +152,7 @@ def _ship_to_the_cheapest(
 
 
 def _load(s: State, source: int, sink: int, joined: int) -> int:
-    """Ship what is left of one of both, and make this one a child of the other."""
+    """Ship all that is possible, and make the node that is exhausted a child of the other."""
     empties = s.atoms[source].left <= s.atoms[sink].left
     node, above = (source, sink) if empties else (sink, source)
     amount = s.atoms[node].left
@@ -166,7 +166,7 @@ def _load(s: State, source: int, sink: int, joined: int) -> int:
 
 
 def _thread(s: State) -> None:
-    """Fill in the thread, last nodes and sizes, from the parents and an order."""
+    """Fill in the thread, last nodes and sizes, from the parents and the `order` of the atoms."""
     tree = s.tree
     for node in range(len(tree)):
         tree[node].last = node
@@ -188,7 +188,7 @@ def _thread(s: State) -> None:
 
 
 def _artificial_flow(s: State) -> float:
-    """Return the mass that goes to the root and from there to sinks."""
+    """Return the flow through the root, which the other arcs do not deliver."""
     nodes = len(s.tree) - 1
     given = taken = 0.0
     for node in range(nodes):
@@ -211,7 +211,7 @@ def _optimize(s: State, cost: Any, phase_one: bool, limit: int) -> tuple[int, in
         made = _pivot(s, cost, tolerance, min(batch, limit - done))
         if made < 0:
             return LIMIT, done
-        # Only potentials without the roundings of the pivots say that it is the end.
+        # Only freshly computed potentials, free of rounding from pivots, prove optimality.
         if made == 0:
             return OPTIMAL, done
         done += made
@@ -220,7 +220,7 @@ def _optimize(s: State, cost: Any, phase_one: bool, limit: int) -> tuple[int, in
 def _pivot(s: State, cost: Any, tolerance: float, limit: int) -> int:
     """Pivot until no reduced cost is below −tolerance, or `limit` times; return how often.
 
-    −1 is that there is more to do, but the limit is 0.
+    Return −1 if an arc could enter but the limit is 0.
     """
     n, nodes = len(cost), len(s.tree) - 1
     enough = max(_ROWS, _PAIRS // (nodes - n))
@@ -248,7 +248,7 @@ def _pivot(s: State, cost: Any, tolerance: float, limit: int) -> int:
 
 
 def _set_potentials(s: State, cost: Any, phase_one: bool) -> float:
-    """Recompute the potentials, and return what is 0 to them."""
+    """Recompute the potentials; return the tolerance of reduced costs."""
     n, tree, potential = len(cost), s.tree, s.potential
     root = s.atoms[len(tree) - 1].number
     largest = 0.0
@@ -257,8 +257,8 @@ def _set_potentials(s: State, cost: Any, phase_one: bool) -> float:
     while node != root:
         above = tree[node].parent
         if above == root:
-            # Artificial arcs cost 1 towards the root and nothing back, so that the cost is the
-            # artificial flow. No arc leads from the root without mass, then.
+            # Artificial arcs cost 1 toward the root and 0 away from it, so that the total cost is
+            # the artificial flow. By strong feasibility, those without flow lead to the root.
             potential[node] = 1.0 if phase_one and tree[node].upward else 0.0
         elif node < n:
             potential[node] = potential[above] + cost[node][above - n]
@@ -269,11 +269,11 @@ def _set_potentials(s: State, cost: Any, phase_one: bool) -> float:
     return 0.5 if phase_one else _TOLERANCE * largest
 
 
-# --- the flow in the end ---
+# --- the final flow ---
 
 
 def _settle(s: State, n: int) -> None:
-    """Recompute the flows from the masses; what rounding leaves stays with the heaviest nodes."""
+    """Recompute the flows from the masses; the rounding left over goes to the heaviest nodes."""
     tree = s.tree
     nodes = len(s.tree) - 1
     for node in range(nodes):
@@ -305,7 +305,7 @@ def _settle(s: State, n: int) -> None:
 
 
 def _pass_down(s: State, top: int, heaviest: int, n: int) -> None:
-    """Let `heaviest` have what is left at the top, if that leaves all flows on the way positive."""
+    """Pass what is left at the top on to `heaviest`, if all flows on the path stay positive."""
     more = s.atoms[top].left
     node = heaviest
     while node != top:

@@ -1,7 +1,7 @@
-"""What the loops of small problems do to whole lists.
+"""Operations on whole rows of small problems, for lists.
 
-`divkit.emd._small.small_compiled` does it to arrays. Both come to the same bits: no result depends
-on the order in which numbers are taken.
+Their counterparts for arrays are in `divkit.emd._small.small_compiled`. Results are bitwise equal:
+none depends on the order of evaluation.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def index_of(row: Row, prices: Row, least: float) -> int:
 
 
 def reduced(cost: list[Row]) -> tuple[Row, Row]:
-    """Subtract from every row its least cost, then from every column, in place; return these.
+    """Subtract the least cost of every row, then of every column, in place; return both.
 
-    Where all is forbidden that is inf, and nothing is subtracted.
+    It is inf where all pairs are forbidden, and then nothing is subtracted.
     """
     of_rows = [min(row) for row in cost]
     for i, least in enumerate(map(_finite, of_rows)):
@@ -67,7 +67,7 @@ def chosen(given: list[Row], sources: list[int], sinks: list[int]) -> list[Row]:
 
 
 def zeros(length: int) -> Row:
-    """Return so many zeros."""
+    """Return a row of zeros."""
     return [0.0] * length
 
 

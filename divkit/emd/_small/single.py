@@ -1,4 +1,4 @@
-"""One source or one sink: there is one plan, and arrays write it down at once."""
+"""One source or one sink: the only plan, by array operations."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from divkit.emd._transport import Transport
 
 
 def solve(a: Vector, b: Vector, M: Any) -> Transport | None:
-    """Return the answer for one row or column, None if it takes more care.
+    """Return the answer for one row or column, None if only the general path can tell it.
 
-    The parameters are arrays of float64 of shapes that fit.
+    The parameters are float64 arrays of matching shapes.
     """
     is_row = len(M) == 1
     cost = M.ravel()
     many = b if is_row else a
     mass, of_sinks = float(a.sum()), float(b.sum())
     largest = float(np.abs(cost).max())
-    # Comparisons that nan fails.
+    # Written so that nan fails every comparison.
     usual = (
         min(float(a.min()), float(b.min())) >= 0.0
         and 1 / LARGEST_MASS <= mass <= LARGEST_MASS
@@ -37,14 +37,14 @@ def solve(a: Vector, b: Vector, M: Any) -> Transport | None:
         many = many * (mass / of_sinks)
     terms = many * cost
     value = float(terms.sum())
-    # Half of the value on either side.
+    # The single potential is such that each side contributes half of the value.
     one = value / (2 * mass)
     others = cost - one
     slack = cost - one - others
     error = float(many.sum()) - mass
     slack_paid, fault = float((many * slack).sum()), one * error
     gap, paid = slack_paid + fault, float(np.abs(terms).sum())
-    # Potentials are not larger than costs here, so that no rounding hides anything.
+    # Potentials are of the size of the costs here, so that their rounding hides no error.
     if not (abs(gap) <= NEGLIGIBLE * paid and is_rounding(abs(slack_paid), fault, paid, paid)):
         return None
     of_one = np.array([one])

@@ -1,7 +1,7 @@
-"""Exact transport between not many atoms: on all pairs at once, and with nothing to compile first.
+"""Exact transport between few atoms: on all pairs at once, and with nothing to compile first.
 
-The loops run as they stand until they have taken about as long as it takes to load them compiled,
-and compiled from then on, to the same bits.
+The loops run interpreted until they have taken about as long as loading the compiled ones takes,
+and compiled from then on, with bitwise equal results.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from divkit.emd._small.small_problem import (
 from divkit.emd._solver_types import Answer, Indices, NoPlanError, Vector, limit_reached
 from divkit.emd._transport import Transport
 
-# Pairs, and atoms of both sides, up to which looking at all pairs is quicker than choosing among
-# them.
+# Pairs, and atoms of both sides together, up to which pricing all pairs is quicker than column
+# generation.
 _MOST_PAIRS, _MOST_ATOMS = 1 << 18, 1 << 11
-# And atoms of both sides times those of the smaller one, where that has few.
+# If one side is small, more atoms are allowed: all atoms times those of that side, up to this.
 _MOST_OF_FEW = 1 << 14
-# Atoms against a single one up to which loops are quicker than arrays.
+# With a single source or sink: atoms up to which loops are quicker than array operations.
 _MOST_BY_LOOPS = 1 << 5
-# Pairs up to which plain loops are over in some ten milliseconds: 64 atoms a side.
+# Pairs for which plain loops take some ten milliseconds: 64 atoms per side.
 _FEW_PAIRS = 1 << 12
 # Seconds of plain loops after which a process loads the compiled ones, 40 to 100 times as fast.
-# Loading takes half a second, and several once, when they are compiled.
+# Loading takes half a second, or several the first time, when they are compiled.
 _PATIENCE = 1.0
-# What plain loops take for a pair, at most.
+# The time that plain loops take per pair, at most.
 _SECONDS = 4e-6
-# A few pivots an atom are usual; a thousand of them are a sign of cycling.
+# A few pivots per atom are usual; this many are a sign of cycling.
 _USUAL_LIMIT = 10**6
-# What compiled loops can count to.
+# Compiled loops count in int64.
 _LARGEST_LIMIT = 2**63 - 1
 
 _compiled: Callable[..., None] | None = None
@@ -55,7 +55,7 @@ _spent = 0.0
 
 
 def fits(shape: tuple[int, int], start: object = None) -> bool:
-    """Return whether a problem is small; with something to start from, where that saves nothing."""
+    """Return whether a problem is small; given a `start`, whether too small to profit from it."""
     n, m = shape
     if start is not None:
         return n * m <= _FEW_PAIRS
@@ -67,9 +67,9 @@ def fits(shape: tuple[int, int], start: object = None) -> bool:
 def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | None:
     """Return the answer to a small problem by the fast path, None if that does not apply.
 
-    It takes float64 arrays of matching shapes, weights of equal mass and costs far from the ends of
-    the range of float64, and needs a plan on the allowed pairs. Whatever else `divkit.emd.solve`
-    takes or refuses is left to the general path.
+    It applies to float64 arrays of matching shapes, with weights of equal mass, costs far from the
+    ends of the range of float64, and a plan on the allowed pairs. Everything else that
+    `divkit.emd.solve` accepts or rejects is left to the general path.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def solve(a: Any, b: Any, M: Any, max_iter: int | None = None) -> Transport | No
 
 
 def _proven(a: Vector, b: Vector, M: NDArray[Any], found: Found) -> Transport | None:
-    """Return the answer if it is exact although its potentials are not, None if it is not."""
+    """Return the answer if its plan proves exact although its potentials are not, else None."""
     from divkit.emd._certificate.exact import certified
 
     t, is_exact = certified(a, b, MatrixCosts(M), _answer(found), "simplex", prove=True)
@@ -109,7 +109,7 @@ def _proven(a: Vector, b: Vector, M: NDArray[Any], found: Found) -> Transport | 
 
 
 def transport(found: Found, shape: tuple[int, int]) -> Transport:
-    """Return the record of what was found."""
+    """Return what was found as a `Transport`."""
     _, value, dual_value, gap, primal_residual, dual_residual, pivots, _ = _numbers(found)
     return Transport(
         value=value,
@@ -126,7 +126,7 @@ def transport(found: Found, shape: tuple[int, int]) -> Transport:
 
 
 def answer(a: Vector, b: Vector, M: NDArray[Any], limit: int | None = None) -> Answer:
-    """Solve a scaled problem; see `divkit.emd._solver_types.Backend` for what may come in.
+    """Solve a scaled problem; see `divkit.emd._solver_types.Backend` for the inputs.
 
     Raises
     ------
@@ -158,12 +158,12 @@ def usual_limit(limit: int | None) -> int:
 
 
 def compiled_pays(pairs: int) -> bool:
-    """Return whether compiled loops are loaded, or worth loading for so many pairs more."""
+    """Return whether compiled loops are loaded, or worth loading for this many more pairs."""
     return _compiled is not None or _spent + _SECONDS * pairs > _PATIENCE
 
 
 def load() -> Callable[..., None]:
-    """Return the compiled `small_compiled.solve`, which is taken from now on."""
+    """Load the compiled `small_compiled.solve`, which is used from then on, and return it."""
     global _compiled
     if _compiled is None:
         with loading:

@@ -9,20 +9,20 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
-import divkit.emd._network_simplex.pivots  # noqa: F401  (where pivots are made known to the compiler)
+import divkit.emd._network_simplex.pivots  # noqa: F401  (registers the pivots with numba)
 from divkit._compile import compiled, record
 from divkit.emd._certificate import acceptance
 from divkit.emd._minimum import minimum
 from divkit.emd._network_simplex.tree import NODE
 from divkit.emd._small import dense_simplex, rows, small_problem
 
-# Where nothing is said of fast mathematics, a function inherits it from the first caller that has
-# it compiled, and the compensated sums would come to nothing.
+# A function without a `fastmath` option inherits that of the first caller that has it compiled,
+# which could optimize the errors of the compensated sums away.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
 
 
 def _in_place_of(plain):
-    """Have the decorated loop compiled where loops call `plain`."""
+    """Have numba compile the decorated loop in place of calls to `plain`."""
 
     def register(loop):
         overload(plain, jit_options=_OPTIONS, strict=False)(lambda *arguments: loop)
@@ -62,7 +62,7 @@ def _largest(row):
     return -least
 
 
-# The bits of a number's size, and those of +inf: whatever exceeds them is nan.
+# A mask for the bits of |x|, and the bits of +inf: if they are exceeded, x is nan.
 _SIZE = 0x7FFFFFFFFFFFFFFF
 _INFINITY = 0x7FF0000000000000
 
@@ -141,7 +141,7 @@ def _chosen(given, sources, sinks):
 
 @register_jitable(**_OPTIONS)
 def _copy(source, target):
-    # An assignment to a slice would compile the message that shapes differ.
+    # An assignment to a slice would also compile the error message for different shapes.
     for k in range(target.size):
         target[k] = source[k]
 
@@ -187,8 +187,8 @@ def solve(a, b, M, limit, start, stop, floats, integers):
     """Solve the problems from `start` to `stop`.
 
     Parameters are weights, shapes (k, n) and (k, m), and costs, shape (k, n, m), each for one
-    problem or for all if k = 1; the limit on the pivots of one; and a row for each problem of what
-    `small_problem.found` divides.
+    problem or for all if k = 1; the limit on the pivots of each; and two arrays with a row per
+    problem, which `small_problem.found` divides.
     """
     n, m = M.shape[1:]
     tall = small_problem.is_tall(n, m)

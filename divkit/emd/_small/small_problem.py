@@ -1,8 +1,8 @@
-"""A small problem from its numbers to the certified answer, in plain loops.
+"""A small problem from its inputs to the certified answer, in plain loops.
 
-What is out of the ordinary in any way is left to those who have more time: wrong inputs, sizes
-near the ends of the range of floats, answers that are not exact to rounding. The functions run
-on lists and, compiled, on arrays; see `divkit.emd._small.dense_simplex`. The certificate is that of
+Everything unusual is left to the general path: invalid inputs, magnitudes near the ends of the
+range of float64, answers that are not exact to rounding. The functions run on lists and, compiled,
+on arrays; see `divkit.emd._small.dense_simplex`. The certificate is that of
 `divkit.emd._certificate.certify`.
 """
 
@@ -20,35 +20,35 @@ from divkit.emd._certificate.acceptance import (
 )
 from divkit.emd._small import dense_simplex, rows
 
-# What becomes of a problem.
+# The status of a problem.
 SOLVED, INEXACT, STUCK, LIMIT, UNUSUAL = range(5)
 
-# The numbers of an answer.
+# Indices of the numbers of an answer.
 STATUS, VALUE, DUAL_VALUE, GAP, PRIMAL_RESIDUAL, DUAL_RESIDUAL, PIVOTS, ENTRIES = range(8)
 NUMBERS = 8
 
-# No product or sum of masses and costs of such sizes comes near the ends of the range.
+# No product or sum of masses and costs up to these comes near the ends of the range of float64.
 LARGEST_MASS = 2.0**200
 LARGEST_COST = 2.0**550
-# Columns up to which rows are too short to be looked at one by one.
+# Columns up to which rows are too short to be processed one by one.
 _FEW_COLUMNS = 5
-# How far masses may be apart that are meant to be equal: sqrt(eps).
+# Relative difference up to which masses count as equal: sqrt(eps).
 APART = 2.0**-26
 
 
 class Found(NamedTuple):
-    """Where the answer goes, lists or arrays."""
+    """The outputs to fill in, lists or arrays."""
 
     numbers: Any
     f: Any
     g: Any
-    mass: Any  # of the plan's entries, n + m of which there is room for
+    mass: Any  # of the plan's entries; there is room for n + m
     rows: Any
     columns: Any
 
 
 def found(floats: Any, integers: Any, n: int, m: int) -> Found:
-    """Return parts of two arrays, of NUMBERS + 2 (n + m) and of 2 (n + m) entries."""
+    """Divide two arrays, of NUMBERS + 2 (n + m) and of 2 (n + m) entries, into the outputs."""
     first, middle = NUMBERS + n, NUMBERS + n + m
     return Found(
         floats[:NUMBERS],
@@ -66,23 +66,23 @@ def is_tall(n: int, m: int) -> bool:
 
 
 def transposed(found: Found) -> Found:
-    """Return where the answer goes to a problem whose rows and columns change places."""
+    """Return the outputs for the transposed problem, with rows and columns exchanged."""
     return Found(found.numbers, found.g, found.f, found.mass, found.columns, found.rows)
 
 
 def solve(given: Any, a: Any, b: Any, limit: int, found: Found) -> None:
-    """Solve a problem and certify its answer, or note why not.
+    """Solve a problem and certify its answer, or set the status that tells why not.
 
     Parameters
     ----------
     given : list or array, n rows of m
-        Costs, any.
+        Costs, not checked yet.
     a, b : list or array
-        Weights, any; `b` is scaled to the mass of `a` if they differ by rounding.
+        Weights, not checked yet; `b` is scaled to the mass of `a` if they differ by rounding.
     limit : int
         The largest number of pivots.
     found : Found
-        The answer; where the status is neither `SOLVED` nor `INEXACT`, that alone.
+        Receives the answer; only its status if that is neither `SOLVED` nor `INEXACT`.
     """
     numbers = found.numbers
     numbers[STATUS] = UNUSUAL
@@ -124,11 +124,11 @@ def solve(given: Any, a: Any, b: Any, limit: int, found: Found) -> None:
     numbers[STATUS] = SOLVED if exact else INEXACT
 
 
-# --- what comes in ---
+# --- inputs ---
 
 
 def _largest(given: Any) -> float:
-    """Return the largest finite |M_ij|; nan if there is an entry that is no cost."""
+    """Return the largest finite |M_ij|; nan if an entry is nan or −inf."""
     most = 0.0
     for i in range(len(given)):
         of_row = rows.largest(given[i])
@@ -140,13 +140,13 @@ def _largest(given: Any) -> float:
 
 
 def _balance(a: Any, b: Any) -> float:
-    """Scale `b` to the mass of `a`, and return it; 0 if that takes more than rounding."""
+    """Scale `b` to the mass of `a` and return it; 0 if they differ by more than rounding."""
     of_a, of_b = _mass(a), _mass(b)
     if not (1 / LARGEST_MASS <= of_a <= LARGEST_MASS):
         return 0.0
     if not abs(of_a - of_b) <= APART * max(of_a, of_b):
         return 0.0
-    # Two ways to come to a mass of n equal weights may differ by a rounding.
+    # Uniform weights of equal mass may differ by a rounding, depending on how they were computed.
     same = len(a) == len(b) and _is_uniform(a) and _is_uniform(b)
     if same or of_a != of_b:
         for j in range(len(b)):
@@ -163,7 +163,7 @@ def _is_uniform(weights: Any) -> bool:
 
 
 def _mass(weights: Any) -> float:
-    """Return the sum, rounded once; nan if a weight is no weight."""
+    """Return the sum, rounded once; nan if a weight is negative or not finite."""
     high = low = 0.0
     for weight in weights:
         if not 0.0 <= weight < inf:
@@ -176,7 +176,7 @@ def _mass(weights: Any) -> float:
 
 
 def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Found) -> bool:
-    """Complete the potentials, note what is wrong with the answer; return if it is exact."""
+    """Complete the potentials, record the errors of the answer; return whether it is exact."""
     violation, overstated = _conjugate(given, a, b, total, found)
     error, slack, paid, size = _measure(given, a, b, found)
     numbers = found.numbers
@@ -194,10 +194,10 @@ def _certify(given: Any, a: Any, b: Any, total: float, largest: float, found: Fo
 
 
 def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> tuple[float, float]:
-    """Fill in the potentials, from those of sinks with mass.
+    """Fill in all potentials, by c-transforms of those of sinks with mass.
 
-    Return by how much they violate a cost, and what that adds to the dual value: the last digit of
-    a large potential, times the mass of a heavy atom that it meets.
+    Return the largest violation of a cost, and what violations add to the dual value: a rounding
+    of a large potential may be multiplied by a large mass.
     """
     n, m = len(a), len(b)
     f, g = found.f, found.g
@@ -230,9 +230,9 @@ def _conjugate(given: Any, a: Any, b: Any, total: float, found: Found) -> tuple[
 
 
 def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, float, float]:
-    """Note the values and the gap; return the largest error in a weight, the slack, and two sizes.
+    """Record the values and the gap; return the largest marginal error, the slack and two sizes.
 
-    These are the cost of the plan if no cost were negative, and that of all terms of the gap.
+    These are the cost of the plan and the sum of all terms of the gap, if none were negative.
     """
     n, m = len(a), len(b)
     f, g, numbers = found.f, found.g, found.numbers
@@ -267,7 +267,7 @@ def _measure(given: Any, a: Any, b: Any, found: Found) -> tuple[float, float, fl
 
 
 def _finite(potential: float) -> float:
-    """Return 0 for an atom that no pair may reach: there every number is feasible."""
+    """Return 0 for an atom without allowed pairs, where every number is feasible."""
     return potential if potential < inf else 0.0
 
 
@@ -279,7 +279,7 @@ def _sum_of_products(x: Any, y: Any) -> float:
 
 
 def _add(high: float, low: float, x: float) -> tuple[float, float]:
-    """Return high + low + x as two numbers; the rounding of the first goes into the second."""
+    """Return high + low + x as two numbers, the second with the rounding error of the first."""
     total = high + x
     of_x = total - high
     return total, low + ((high - (total - of_x)) + (x - of_x))
