@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -22,6 +21,7 @@ from divkit import _check
 from divkit._check import Array
 from divkit.fdiv._derivation import derive
 from divkit.fdiv._derivation.derive import INF, Limits
+from divkit.fdiv._expressions import factor, mixture, text
 from divkit.fdiv._family import Family
 from divkit.fdiv._formulas import Formula, Formulas
 from divkit.fdiv._record import Record
@@ -47,8 +47,8 @@ def _scaled(D: Record, c: float) -> Record:
     f, h = D.formulas, D.formulas.integrand
     return replace(
         D,
-        name=f"{c:.12g}*{_factor(str(D))}",
-        title=f"{c:.12g} × {_factor(D.title)}",
+        name=f"{c:.12g}*{factor(str(D))}",
+        title=f"{c:.12g} × {factor(D.title)}",
         formulas=Formulas(
             generator=lambda u, xp: c * f.generator(u, xp),
             derivative=lambda u, xp: c * f.derivative(u, xp),
@@ -59,8 +59,8 @@ def _scaled(D: Record, c: float) -> Record:
             penalty=lambda v, xp: c * f.penalty(v, xp),
             cone=None if f.cone is None else lambda p, q, xp: c * f.cone(p, q, xp),
         ),
-        generator_formula=_text("{c}*({f})", D.generator_formula, c=f"{c:.12g}"),
-        conjugate_formula=_text("{c}*({f})", D.conjugate_formula, c=f"{c:.12g}", t=f"(t/{c:.12g})"),
+        generator_formula=text("{c}*({f})", D.generator_formula, c=f"{c:.12g}"),
+        conjugate_formula=text("{c}*({f})", D.conjugate_formula, c=f"{c:.12g}", t=f"(t/{c:.12g})"),
         at_zero=c * D.at_zero,
         slope=c * D.slope,
         derivative_at_zero=c * D.derivative_at_zero,
@@ -119,7 +119,7 @@ def _added(D: Record, E: Record) -> Record:
         ),
         name=f"{D} + {E}",
         title=f"{D.title} + {E.title}",
-        generator_formula=_text("({f}) + ", D.generator_formula, then=E.generator_formula),
+        generator_formula=text("({f}) + ", D.generator_formula, then=E.generator_formula),
         adjoint_of=None if symmetric else lambda: added(exchanged(D), exchanged(E)),
         in_nats=D.in_nats and E.in_nats,
         citation="; ".join(dict.fromkeys((D.citation, E.citation))),
@@ -159,9 +159,9 @@ def adjoint(D: Record) -> Record:
             at_one=D.at_one,
             derivative_at_one=D.at_one - D.derivative_at_one,
         ),
-        name=f"{_factor(str(D))}.adjoint",
+        name=f"{factor(str(D))}.adjoint",
         title=f"{D.title}, arguments exchanged",
-        generator_formula=_text("u*({f})", D.generator_formula, u="(1/u)"),
+        generator_formula=text("u*({f})", D.generator_formula, u="(1/u)"),
         adjoint_of=D,
         recipe=(adjoint, (D,)),
         cone=None if f.cone is None else lambda p, q, xp: f.cone(q, p, xp),
@@ -178,7 +178,7 @@ def symmetrized(D: R) -> R:
 def _symmetrized(D: Record) -> Record:
     return replace(
         scaled(added(D, exchanged(D)), 0.5),
-        name=f"{_factor(str(D))}.symmetrized()",
+        name=f"{factor(str(D))}.symmetrized()",
         title=f"Symmetrized {D.title}",
         recipe=(symmetrized, (D,)),
     )
@@ -227,17 +227,17 @@ def _skewed(D: Record, pi: float) -> Record:
             at_one=D.at_one,
             derivative_at_one=rest * D.at_one + pi * D.derivative_at_one,
         ),
-        name=f"{_factor(str(D))}.skewed({pi:.12g})",
+        name=f"{factor(str(D))}.skewed({pi:.12g})",
         title=f"Skewed {D.title}",
-        generator_formula=_text(
-            "{m}*({f})", D.generator_formula, m=_mixture(pi), u=f"(u/{_mixture(pi)})"
+        generator_formula=text(
+            "{m}*({f})", D.generator_formula, m=mixture(pi), u=f"(u/{mixture(pi)})"
         ),
         adjoint_of="derived",
         citation=f"Lee (1999), section 2; {D.citation}",
         recipe=(skewed, (D, pi)),
         cone=None if f.cone is None else lambda p, q, xp: f.cone(p, rest * p + pi * q, xp),
     )
-    if not _is_smooth(derivative):
+    if not derive.is_smooth(derivative):
         return result
 
     # Solve for r, not u: it stays below 1/(1−π), so nothing cancels near the end of the domain.
@@ -320,7 +320,7 @@ def _along_log_ratio(D: Record) -> Record:
     The critic's output is then the logarithm of the ratio p/q. D is returned unchanged if f has
     kinks or linear pieces, or if the slope is infinite, where v itself is an activation.
     """
-    if D.slope == INF or not _is_smooth(D.formulas.derivative):
+    if D.slope == INF or not derive.is_smooth(D.formulas.derivative):
         return D
     derivative, dual = D.formulas.derivative, dual_at(D)
 
@@ -332,18 +332,6 @@ def _along_log_ratio(D: Record) -> Record:
         activation=lambda v, xp: derivative(ratio(v, xp), xp),
         penalty=lambda v, xp: dual(ratio(v, xp), xp),
     )
-
-
-def _is_smooth(derivative: Formula) -> bool:
-    """Return whether f′ is strictly increasing and continuous, as far as a fine grid shows."""
-    with np.errstate(all="ignore"):
-        f_prime = derivative(np.exp(np.linspace(-6, 6, 4801)), np)
-    rise = np.diff(f_prime)
-    if not (rise > 0).all():
-        return False
-    coarse = f_prime[2::2] - f_prime[:-2:2]
-    k = int(np.argmax(rise / np.maximum(np.roll(rise, 1), np.roll(rise, -1))))
-    return bool(rise[k] < 0.75 * coarse[k // 2])
 
 
 def _with(D: Record, **formulas: Any) -> Record:
@@ -360,20 +348,3 @@ def _positive(D: Record, c: Any) -> float:
             "otherwise its generator is not convex"
         )
     return factor
-
-
-def _factor(text: str) -> str:
-    return f"({text})" if " + " in text or "*" in text else text
-
-
-def _mixture(pi: float) -> str:
-    return f"({1 - pi:.12g}*u + {pi:.12g})"
-
-
-def _text(form: str, formula: str | None, then: str | None = "", **given: str) -> str | None:
-    """Fill `form` with a formula in which u or t is replaced; None where no formula is known."""
-    if formula is None or then is None:
-        return None
-    for name in set(given) & {"u", "t"}:
-        formula = re.sub(rf"\b{name}\b", given[name], formula)
-    return form.format(f=formula, **given) + (f"({then})" if then else "")

@@ -326,6 +326,18 @@ def without_overflow(generator: Formula, derivative: Formula) -> tuple[Formula, 
     return f_bounded, f_prime_bounded
 
 
+def is_smooth(derivative: Formula) -> bool:
+    """Return whether f′ is strictly increasing and continuous, as far as a fine grid shows."""
+    with np.errstate(all="ignore"):
+        f_prime = derivative(np.exp(np.linspace(-6, 6, 4801)), np)
+    rise = np.diff(f_prime)
+    if not (rise > 0).all():
+        return False
+    coarse = f_prime[2::2] - f_prime[:-2:2]
+    k = int(np.argmax(rise / np.maximum(np.roll(rise, 1), np.roll(rise, -1))))
+    return bool(rise[k] < 0.75 * coarse[k // 2])
+
+
 def _tidy(x: float, digits: int = 9, rounding: float = 1e-15) -> float:
     """Return x rounded to a few digits if that changes it by no more than a rounding error."""
     short = float(f"{x:.{digits}g}") if math.isfinite(x) else x

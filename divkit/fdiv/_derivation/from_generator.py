@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._check import Array
-from divkit.fdiv._derivation import derive, jets, symbolic
+from divkit.fdiv._derivation import derive, symbolic, taylor
 from divkit.fdiv._derivation.near_one import integrand_of
 from divkit.fdiv._divergence import Divergence
 from divkit.fdiv._formulas import Formula
@@ -137,9 +137,9 @@ def _with_numbers(function: Formula) -> Formula:
 
     Compiled and scalar loops then leave it to the array path.
     """
-    if not jets.meets_foreign(function):
+    if not taylor.meets_foreign(function):
         return function
-    return lambda u, xp: jets.value(function, u, xp)
+    return lambda u, xp: taylor.value(function, u, xp)
 
 
 def _values(role: str, function: Formula) -> Vector:
@@ -215,7 +215,7 @@ def _derivative(generator: Formula, f: Vector) -> Formula:
     """Return f′ by running f on jets; by a complex step if f calls functions unknown to jets."""
 
     def on_jets(u: Array, xp: Any) -> Array:
-        return jets.derivative(generator, u, xp)
+        return taylor.derivative(generator, u, xp)
 
     def complex_step(u: Array, xp: Any) -> Array:
         # Relative to u; the error is of the order of its square, which is below rounding.

@@ -1,4 +1,4 @@
-"""Derivatives of a user's function: the same code, run on truncated Taylor series.
+"""Arithmetic and elementary functions on truncated Taylor series.
 
 A jet holds the coefficients c₀, c₁, c₂, … of the Taylor series of a function in ε, each an array of
 any library. Arithmetic and elementary functions act on them by recurrences (A. Griewank and
@@ -9,59 +9,13 @@ side that it points to, which complex steps and finite differences cannot do.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from divkit._check import Array
-
-
-def derivative(f: Callable[[Any, Any], Any], u: Array, xp: Any) -> Array:
-    """Return f′(u), from the right where f has a kink."""
-    value = f(Jet([u, xp.ones_like(u)], xp), Namespace(xp))
-    return value.c[1] if isinstance(value, Jet) else xp.zeros_like(u)
-
-
-def series(f: Callable[[Any, Any], Any], u: float, direction: float, order: int, xp: Any) -> Any:
-    """Return the coefficients c₀ … c_order of f(u + direction·ε), one-sided at a kink."""
-    zero = xp.zeros(())
-    c = [zero + u, zero + direction, *[zero] * (order - 1)]
-    value = f(Jet(c, xp), Namespace(xp))
-    return [float(x) for x in value.c] if isinstance(value, Jet) else [float(value)] + [0.0] * order
-
-
-def value(f: Callable[[Any, Any], Any], u: Array, xp: Any) -> Array:
-    """Return f(u), with the NumPy constants in f converted to Python floats.
-
-    Other libraries do not multiply by a NumPy array, and a Python float multiplied by a NumPy
-    scalar of a narrower type is rounded to that type.
-    """
-    if isinstance(u, Jet):  # which converts them itself
-        return f(u, xp)
-    found = f(Jet([u], xp), Namespace(xp))
-    return found.c[0] if isinstance(found, Jet) else found
-
-
-def meets_foreign(f: Callable[[Any, Any], Any]) -> bool:
-    """Return whether f computes with foreign constants, as `Jet.number` defines them."""
-    watch = Watch()
-    with np.errstate(all="ignore"):
-        try:
-            f(Jet([np.array([0.5, 2.0])], watch), Namespace(watch))
-        except Exception:  # given a jet, a user's function may raise anything
-            return False
-    return watch.met
-
-
-class Watch:
-    """NumPy as the namespace of a jet, recording whether a foreign constant was met."""
-
-    def __init__(self) -> None:
-        self.met = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
 
 
 class Jet:
@@ -85,7 +39,7 @@ class Jet:
             foreign = isinstance(x, np.floating) and not isinstance(x, float)
         if not foreign:
             return x
-        if isinstance(self.xp, Watch):
+        if hasattr(self.xp, "met"):  # a namespace that records it
             self.xp.met = True
         return float(x)
 
@@ -205,28 +159,12 @@ class Jet:
         reflected = _REFLECTED.get(ufunc.__name__)
         if reflected is not None and not isinstance(inputs[0], Jet):
             return getattr(inputs[1], reflected)(inputs[0])
-        function = _FUNCTIONS.get(ufunc.__name__)
+        function = FUNCTIONS.get(ufunc.__name__)
         return NotImplemented if function is None else function(*inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        mine = _FUNCTIONS.get(function.__name__)
+        mine = FUNCTIONS.get(function.__name__)
         return NotImplemented if mine is None else mine(*args, **options)
-
-
-class Namespace:
-    """An array namespace whose elementary functions accept jets; other names are passed through."""
-
-    def __init__(self, xp: Any) -> None:
-        self._xp = xp
-
-    def __getattr__(self, name: str) -> Any:
-        function = _FUNCTIONS.get(name)
-        plain = getattr(self._xp, name)
-        if function is None:
-            return plain
-        return lambda *args: (
-            function(*args) if any(isinstance(x, Jet) for x in args) else (plain(*args))
-        )
 
 
 def _not(condition: Any) -> Any:
@@ -358,13 +296,10 @@ def clip(a: Jet, least: Any = None, most: Any = None) -> Any:
     return a if most is None else minimum(a, most)
 
 
+_ARITHMETIC = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv"}
 _REFLECTED = {
-    "add": "__radd__",
-    "subtract": "__rsub__",
-    "multiply": "__rmul__",
-    "divide": "__rtruediv__",
-    "power": "__rpow__",
-    "float_power": "__rpow__",
+    **{name: f"__r{operation}__" for name, operation in _ARITHMETIC.items()},
+    **dict.fromkeys(("power", "float_power"), "__rpow__"),
     "less": "__gt__",
     "less_equal": "__ge__",
     "greater": "__lt__",
@@ -373,7 +308,7 @@ _REFLECTED = {
     "not_equal": "__ne__",
 }
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": exp,
     "expm1": expm1,
     "log": log,
@@ -383,41 +318,29 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": sqrt,
     "square": lambda a: a * a,
     "reciprocal": lambda a: 1 / a,
-    "pow": lambda a, n: a**n,
-    "power": lambda a, n: a**n,
-    "float_power": lambda a, n: a**n,
-    "abs": abs,
-    "absolute": abs,
-    "fabs": abs,
+    **dict.fromkeys(("pow", "power", "float_power"), operator.pow),
+    **dict.fromkeys(("abs", "absolute", "fabs"), abs),
     "tanh": tanh,
     "sinh": lambda a: 0.5 * (expm1(a) - expm1(-a)),
     "cosh": lambda a: 0.5 * (exp(a) + exp(-a)),
     "sin": sin,
     "cos": cos,
     "tan": lambda a: sin(a) / cos(a),
-    "atan": atan,
-    "arctan": atan,
-    "atanh": atanh,
-    "arctanh": atanh,
-    "asinh": asinh,
-    "arcsinh": asinh,
+    **dict.fromkeys(("atan", "arctan"), atan),
+    **dict.fromkeys(("atanh", "arctanh"), atanh),
+    **dict.fromkeys(("asinh", "arcsinh"), asinh),
     "where": where,
-    "maximum": maximum,
-    "minimum": minimum,
-    "fmax": maximum,
-    "fmin": minimum,
+    **dict.fromkeys(("maximum", "fmax"), maximum),
+    **dict.fromkeys(("minimum", "fmin"), minimum),
     "sign": sign,
     "clip": clip,
-    "add": lambda a, b: a + b,
-    "subtract": lambda a, b: a - b,
-    "multiply": lambda a, b: a * b,
-    "divide": lambda a, b: a / b,
-    "negative": lambda a: -a,
-    "positive": lambda a: a,
-    "less": lambda a, b: a < b,
-    "less_equal": lambda a, b: a <= b,
-    "greater": lambda a, b: a > b,
-    "greater_equal": lambda a, b: a >= b,
-    "equal": lambda a, b: a == b,
-    "not_equal": lambda a, b: a != b,
+    **{name: getattr(operator, operation) for name, operation in _ARITHMETIC.items()},
+    "negative": operator.neg,
+    "positive": operator.pos,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
 }

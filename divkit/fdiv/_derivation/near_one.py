@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from divkit._check import Array
-from divkit.fdiv._derivation import jets
+from divkit.fdiv._derivation import taylor
 from divkit.fdiv._derivation.derive import INF, Limits
 from divkit.fdiv._formulas import Formula
 
@@ -64,7 +64,7 @@ def _series(phi: Any, plain: Any, side: float) -> tuple[tuple[float, ...], float
     """Return coefficients of φ(side·x)/x, highest power first, and the x up to which they hold."""
     with np.errstate(all="ignore"):
         try:
-            c = np.array(jets.series(phi, 0.0, side, _ORDER, np))
+            c = np.array(taylor.series(phi, 0.0, side, _ORDER, np))
         except (TypeError, AttributeError):
             return (), 0.0
     if not np.isfinite(c).all():
