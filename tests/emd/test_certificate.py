@@ -239,3 +239,14 @@ def test_optimality_in_rational_arithmetic(seed):
     )
     every = np.repeat(atoms[0], m), np.tile(atoms[1], n)
     assert rational.is_optimal(MatrixCosts(M), *atoms, *every) == of_sums
+
+
+def test_a_gap_that_proves_enough_needs_no_tight_potentials():
+    tiny = 2.0**-52
+    a, b = [tiny, tiny, 1e-30], [tiny, 5e-31, 2.5e-31, tiny, 2.5e-31]
+    M = np.zeros((3, 5))
+    M[:2, 3], M[2] = 1.0, [1e17, 0.0, 1e17, 1e17, 1e17]
+    t = emd.solve(a, b, M)
+    optimum = oracles.Problem(a, b, M).optimum.value
+    assert t.value == pytest.approx(float(optimum), rel=1e-13)
+    assert 0 <= t.gap <= 1e-13 * t.value

@@ -195,7 +195,7 @@ def judged(
     unproven = not measure.exact and (measure.hidden or prove)
     if (unproven or (prove and measure.widened and not measure.hidden)) and Slacks.known(costs):
         measure = in_double_double(carried, *given)
-        if measure.exact and measure.gap > 0 and math.prod(costs.shape) <= rational.MOST_PAIRS:
+        if measure.untold and math.prod(costs.shape) <= rational.MOST_PAIRS:
             arcs = (mass > 0) & (a[rows] > 0) & (b[columns] > 0)
             atoms = np.flatnonzero(a), np.flatnonzero(b)
             is_optimal = rational.is_optimal(costs, *atoms, rows[arcs], columns[arcs])

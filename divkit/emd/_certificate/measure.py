@@ -74,6 +74,7 @@ class Measure(NamedTuple):
     exact: bool  # whether the gap is due to rounding
     widened: bool  # whether a bound on rounding, which is not negligible, is added to the gap
     hidden: bool  # whether rounding might hide that the plan is not optimal
+    untold: bool = False  # whether it is exact only because 32 digits cannot tell
 
 
 def in_float64(plan: Carried, f: Vector, g: Vector) -> Measure:
@@ -155,8 +156,9 @@ def in_double_double(plan: Carried, f: Vector, g: Vector) -> Measure:
             return best
     extended = map(DoubleDouble.of, given)
     now = measured(tight_potentials.conjugate(slacks, plan.a[sources], plan.b[sinks], *extended))
-    # If no feasible potentials are tight on the plan, a cheaper plan exists, however small the gap.
-    now = now._replace(exact=now.exact and best is not None)
+    # If no feasible potentials are tight on the plan, a cheaper plan exists: the gap must prove
+    # that it is hardly cheaper.
+    now = now._replace(exact=now.exact and (best is not None or not now.untold))
     return now if best is None or now.gap < best.gap else best
 
 
@@ -193,8 +195,9 @@ def _measured(plan: Carried, f: DoubleDouble, g: DoubleDouble) -> Measure:
     largest = max(_largest(a, unit_f.high), _largest(b, unit_g.high))
     finest = min(2 * tight_potentials.SMALLEST * largest, OF_SIZE * size)
     exact = is_rounding(slack, fault, paid, size + paid, finest)
+    untold = exact and not is_rounding(slack, fault, paid, size + paid)
     value, dual_value, gap = (_scaled(x, whole) for x in (value, dual_value, gap))
-    return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact)
+    return Measure(f.high, g.high, value, dual_value, gap, exact, False, not exact, untold)
 
 
 def _agreed(
