@@ -114,9 +114,11 @@ def _no_smaller(
 ) -> tuple[Array, tuple[Array, Array]]:
     """Scale p by a power of two where small entries of q times mass(p)/mass(q) could underflow."""
     ratio = p_mass[0] / q_mass[0]
-    if _check.holds(ratio > (1e-3 if _check.float_bits(p) == 32 else 1e-7), xp):
+    enough = ratio > (1e-3 if _check.float_bits(p) == 32 else 1e-7)
+    if _check.holds(enough, xp):
         return p, p_mass
-    factor = 2.0 ** -xp.floor(xp.log2(ratio))
+    # Rows that need no scaling are left alone: small entries of p could underflow.
+    factor = 2.0 ** -xp.floor(xp.log2(xp.where(enough, 1.0, ratio)))
     return p * factor[..., None], (p_mass[0] * factor, p_mass[1] * factor)
 
 

@@ -313,3 +313,11 @@ def test_a_critic_has_to_fit_both_distributions():
 def test_interpolation_is_between_two_distributions():
     with pytest.raises(ValueError, match=r"`q` must be one distribution, shape \(n,\), got"):
         bounds.interpolated(fdiv.kl, [0.5, 0.5], np.empty((0, 2)), [[0.0, 1.0], [1.0, 0.0]], 1.0)
+
+
+@pytest.mark.parametrize("D", fdiv.CATALOGUE.values(), ids=str)
+def test_rows_of_very_different_masses_do_not_disturb_one_another(D):
+    P = np.array([[1.0, 1e-268], [1e-56, 1e-56], [1e-231, 1.0], [1.0, 1e-267]])
+    expected = [[float(D(p, q, normalize=True)) for q in P] for p in P]
+    for found in (D(P[:, None], P, normalize=True), fdiv.pairwise(D, P, normalize=True)):
+        assert np.allclose(found, expected, rtol=1e-12, atol=1e-28)
