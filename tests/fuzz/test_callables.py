@@ -119,9 +119,13 @@ def test_metrics(fuzz):
             found = manners.ask(emd.Potential, y, np.zeros(len(y)), metric, metric)
             if not isinstance(found, manners.Refused):
                 f = manners.ask(found, x)
-                if not isinstance(f, manners.Refused):
-                    # Where every pair is forbidden it is nan, as is documented.
-                    manners.ask(found.gradient, x[np.isfinite(f)])
+                if isinstance(f, manners.Refused):
+                    return
+                # Where every pair is forbidden it is nan, as is documented; and that may depend on
+                # what a spoiled metric is asked with.
+                x = x[np.isfinite(f)]
+                if np.isfinite(found(x)).all():
+                    manners.ask(found.gradient, x)
 
     @st.composite
     def inputs(draw):
