@@ -18,6 +18,7 @@ from divkit.emd._transport import Transport
 
 # Below this, costs may be subnormal, with fewer digits.
 _SMALLEST = 2.0**-1021
+_LARGE = 2.0**500
 
 
 def wasserstein(
@@ -133,8 +134,14 @@ def _root(t: Transport, x: Matrix, y: Matrix, p: float, distance: Metric) -> flo
     plan = t.plan.tocoo()
     if t.value < _SMALLEST * max(1.0, plan.data.max()):
         rows, columns = plan.coords
-        if distance.by_pair(x[rows], y[columns]).any():
-            raise _out_of_range(p)
+        distances = distance.by_pair(x[rows], y[columns])
+        if distances.any():
+            # In smaller units of mass the value may be a normal number.
+            with np.errstate(over="ignore", under="ignore"):
+                value = float(np.sum(_LARGE * plan.data * distances**p))
+            if not _SMALLEST <= value < math.inf:
+                raise _out_of_range(p)
+            return float(value ** (1 / p) / _LARGE ** (1 / p))
     root: float = max(t.value, 0.0) ** (1 / p)
     return root
 

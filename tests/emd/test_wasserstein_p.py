@@ -137,3 +137,12 @@ def test_many_points_to_few(rng, p):
     assert emd.wasserstein(x[:1000], x[1000:2000], a, p=p) == pytest.approx(
         np.mean(cdist(x[7:8], x[1000:2000]) ** p) ** (1 / p), rel=1e-13
     )
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_a_little_mass_that_moves_a_little(p):
+    x, y = [[2.0**20, 0.0], [2.0**20, 0.0]], [[2.0**20 + 2.0**-9, 0.0], [2.0**20, 0.0]]
+    for flat in (False, True):
+        points = [[row[0] for row in side] for side in (x, y)] if flat else (x, y)
+        found = emd.wasserstein(*points, [1e-300, 1.0], [1e-300, 1.0], p=p)
+        assert found == pytest.approx(2.0**-9 * 1e-300 ** (1 / p), rel=1e-12)
