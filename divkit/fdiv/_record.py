@@ -198,7 +198,10 @@ class Record:
 
     @cached_property
     def _hash(self) -> int:
-        return hash(self._identity)
+        try:
+            return hash(self._identity)
+        except TypeError:  # a generator of the user's own may have no hash; limits do
+            return hash((self.name, self.at_zero, self.slope))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):

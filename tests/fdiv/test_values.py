@@ -90,3 +90,20 @@ def test_composites_are_compiled(D):
     p, q = rng.dirichlet(np.ones(500), 2)
     excess, mass, _ = _fused.integral(D, p[None], q[None])
     assert D.at_one + excess[0] / mass[0] == pytest.approx(float(D(p, q)), rel=1e-13)
+
+
+def test_generators_without_a_hash():
+    class Cubic:
+        def __eq__(self, other):
+            return isinstance(other, Cubic)
+
+        __hash__ = None
+
+        def __call__(self, u, xp):
+            return cubic(u, xp)
+
+    one, other = fdiv.custom(Cubic()), fdiv.custom(Cubic())
+    assert one == other
+    assert hash(one) == hash(other)
+    p, q = np.random.default_rng(0).dirichlet(np.ones(100), 2)
+    assert float((2 * one)(p, q)) == pytest.approx(2 * float(fdiv.custom(cubic)(p, q)), rel=1e-14)
